@@ -1,0 +1,55 @@
+"""The errors that a user can cause, each with a message that says what to do.
+
+Belongs here: exceptions that the command line and flows report without a traceback, and
+the exit status each stands for. Does not belong here: programming errors, which keep theirs.
+"""
+
+from __future__ import annotations
+
+
+class MedallionError(Exception):
+    """Something that a user or an operator can put right; its text says how.
+
+    `exit_status` is 1 when a run or a gate failed and 2 when the call or the configuration
+    is wrong.
+    """
+
+    exit_status = 1
+
+
+class ConfigurationError(MedallionError):
+    """The call, the specification or the environment is wrong; nothing was started."""
+
+    exit_status = 2
+
+
+class SpecError(ConfigurationError):
+    """A pipeline specification cannot be used; the text lists every problem with its path."""
+
+
+class BronzeError(MedallionError):
+    """Bronze is not what its manifests or the specification say; nothing was published."""
+
+
+class IngestError(MedallionError):
+    """A source file cannot be landed; bronze is as it was."""
+
+
+class GateError(MedallionError):
+    """A gate stopped the run; nothing was published."""
+
+
+class AccountingError(GateError):
+    """Rows were lost or invented between bronze and silver; nothing was published."""
+
+
+class BuildError(MedallionError):
+    """A dbt model, a dbt test or a transform failed; nothing was published."""
+
+
+class ReleaseError(MedallionError):
+    """A release or the pointer cannot be read, or does not exist."""
+
+
+class PublishConflictError(MedallionError):
+    """Another publisher moved the pointer first; this run's tables are kept, unpublished."""

@@ -1,0 +1,270 @@
+"""The specification of a pipeline: tables, dimensions, transforms, gold facts and gates.
+
+Belongs here: the pydantic models of `flows/specs/<pipeline>.yml`. Does not belong here: reading
+the file and rules that span several entries (`spec_loading.py`), or anything about where data
+lies (that is the environment's).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from tasks.contracts.names import Name
+
+ColumnType = Literal["string", "integer", "float", "boolean", "timestamp", "date", "money"]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Column(_Entry):
+    """A column as it is received, and what it becomes in silver."""
+
+    name: Name
+    type: Literal["string", "integer", "float", "boolean"]
+    becomes: Literal["timestamp", "money"] | None = Field(
+        None, description="Silver type, where it differs from the received one."
+    )
+    lower: bool = Field(False, description="Fold to lower case after trimming.")
+    description: str = ""
+
+    @property
+    def silver_type(self) -> ColumnType:
+        return self.becomes or self.type
+
+
+class Partition(_Entry):
+    """How bronze lays a table out in folders `<column>=<value>`."""
+
+    column: Name
+    kind: Literal["date", "value"] = Field(
+        description="A date partition is seen by runs of that date and later; values always."
+    )
+
+
+class Rule(_Entry):
+    """One demand on a row. Exactly one kind of check is given; the row breaks it unless it IS TRUE."""
+
+    name: Name
+    not_null: Name | None = None
+    not_negative: Name | None = Field(None, description="The column is >= 0, or NULL.")
+    positive: Name | None = Field(None, description="The column is > 0; NULL breaks the rule.")
+    not_after_run_date: Name | None = Field(
+        None, description="The timestamp's day is not after the run date; NULL breaks the rule."
+    )
+    matches: dict[Name, str] | None = Field(
+        None, description="{column: pattern}: all of the text matches the pattern, or is NULL."
+    )
+    ordered: tuple[Name, Name] | None = Field(
+        None, description="[low, high]: low <= high, or either is NULL."
+    )
+    sql: str | None = Field(None, description="A condition over the silver columns, in DuckDB SQL.")
+
+    @model_validator(mode="after")
+    def _one_check(self) -> Rule:
+        if len(self.checks) != 1:
+            kinds = ", ".join(RULE_KINDS)
+            raise ValueError(f"give exactly one of {kinds}, not {len(self.checks)}")
+        if self.name.endswith("_orphan"):
+            raise ValueError("a name that ends in _orphan is kept for foreign keys")
+        if self.matches is not None and len(self.matches) != 1:
+            raise ValueError("matches takes one column and its pattern")
+        return self
+
+    @property
+    def checks(self) -> dict[str, Any]:
+        return {kind: getattr(self, kind) for kind in RULE_KINDS if getattr(self, kind) is not None}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the rule names (none for free SQL)."""
+        ((kind, value),) = self.checks.items()
+        if kind == "sql":
+            return ()
+        return tuple(value) if kind in {"matches", "ordered"} else (value,)
+
+
+RULE_KINDS = (
+    "not_null",
+    "not_negative",
+    "positive",
+    "not_after_run_date",
+    "matches",
+    "ordered",
+    "sql",
+)
+
+
+class ForeignKey(_Entry):
+    """A column whose value must be the key of a surviving row of another table."""
+
+    column: Name
+    references: Name = Field(description="The parent table; its key is one column.")
+    exempt_prefixes: tuple[str, ...] = Field((), description="Values that need no parent.")
+
+
+class BusinessDate(_Entry):
+    """The date by which the business counts a row.
+
+    Either the day of an own timestamp, or, where that is absent or NULL, the business date of the
+    parent row that `of_parent` (a foreign-key column) points at.
+    """
+
+    name: Name
+    day_of: Name | None = None
+    of_parent: Name | None = None
+
+    @model_validator(mode="after")
+    def _some_source(self) -> BusinessDate:
+        if self.day_of is None and self.of_parent is None:
+            raise ValueError("give day_of, of_parent or both")
+        return self
+
+
+class TableGates(_Entry):
+    """Thresholds; what a table leaves out comes from the pipeline's `gates`."""
+
+    min_rows: Annotated[int, Field(ge=0)] | None = None
+    max_quarantine_rate: Share | None = None
+    min_fk_integrity: Share | None = None
+    max_null_rates: dict[Name, Share] = Field(default_factory=dict)
+
+
+class Gates(_Entry):
+    """The pipeline's thresholds."""
+
+    min_rows: Annotated[int, Field(ge=0)] = 1
+    max_quarantine_rate: Share = 0.05
+    min_fk_integrity: Share = 0.99
+
+
+class Table(_Entry):
+    """A bronze table and the silver table that it becomes."""
+
+    name: Name
+    description: str = ""
+    columns: Annotated[tuple[Column, ...], Field(min_length=1)]
+    key: Annotated[tuple[Name, ...], Field(min_length=1)]
+    partition: Partition
+    business_date: BusinessDate | None = Field(
+        None, description="Left out: the day of ingestion is the business date."
+    )
+    silver_partition: Literal["day", "month", "none"] = Field(
+        "none", description="How finely the silver files are cut along the business date."
+    )
+    rules: tuple[Rule, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    may_be_empty: bool = Field(False, description="The table may be absent or have no rows.")
+    gates: TableGates = TableGates()
+
+    @property
+    def business_date_column(self) -> str:
+        return self.business_date.name if self.business_date else INGESTION_DATE
+
+
+class Dimension(_Entry):
+    """A silver table of which each run date keeps a snapshot."""
+
+    name: Name
+    table: Name
+    freshness_hours: Annotated[int, Field(ge=0)] = 24
+    min_share_of_previous: Share = 0.9
+
+
+class TransformChecks(_Entry):
+    """Checks of an enriched table beside its column schema."""
+
+    min_rows: Annotated[int, Field(ge=0)] = 0
+    max_null_rates: dict[Name, Share] = Field(default_factory=dict)
+    rows_equal: str | None = Field(
+        None, description="A table, `layer.name`, that must have the same number of rows."
+    )
+
+
+class Transform(_Entry):
+    """An enriched table: a function of `tasks/transforms/<name>.py` and what it reads."""
+
+    name: Name
+    description: str = ""
+    inputs: Annotated[dict[Name, str], Field(min_length=1)] = Field(
+        description="{argument: layer.table}; layers: silver, dims, enriched, seeds."
+    )
+    parameters: dict[Name, int | float | str] = Field(default_factory=dict)
+    key: Annotated[tuple[Name, ...], Field(min_length=1)]
+    partition_column: Name | None = None
+    checks: TransformChecks = TransformChecks()
+
+
+class GoldFact(_Entry):
+    """A gold table: a dbt model of `dbt/models/<pipeline>/gold/<name>.sql`."""
+
+    name: Name
+    description: str = ""
+    key: Annotated[tuple[Name, ...], Field(min_length=1)]
+    inputs: Annotated[tuple[str, ...], Field(min_length=1)]
+    partition_column: Name | None = None
+    min_rows: Annotated[int, Field(ge=0)] = 0
+
+
+class Retention(_Entry):
+    """Days that each layer is kept; NULL means as long as a release needs it."""
+
+    bronze_days: int | None = None
+    silver_days: int | None = None
+    gold_days: int | None = None
+
+
+class Pii(_Entry):
+    """A column that tells who a person is."""
+
+    table: Name
+    column: Name
+    kind: Literal["name", "email", "phone", "address", "identifier", "birth", "other"] = "other"
+
+
+INGESTION_DATE = "ingestion_dt"
+AUDIT_COLUMNS = ("batch_id", "ingestion_ts", "event_id", "source_file")
+
+
+class Spec(_Entry):
+    """A pipeline, as its YAML declares it."""
+
+    pipeline: Name
+    description: str = ""
+    tables: Annotated[tuple[Table, ...], Field(min_length=1)]
+    dimensions: tuple[Dimension, ...] = ()
+    transforms: tuple[Transform, ...] = ()
+    gold: tuple[GoldFact, ...] = ()
+    gates: Gates = Gates()
+    retention: Retention = Retention()
+    pii: tuple[Pii, ...] = ()
+
+    def table(self, name: str) -> Table:
+        return next(table for table in self.tables if table.name == name)
+
+    def silver_columns(self, name: str) -> dict[str, ColumnType]:
+        """Columns of silver `name` in their order, with their types."""
+        table = self.table(name)
+        columns: dict[str, ColumnType] = {c.name: c.silver_type for c in table.columns}
+        columns |= dict.fromkeys(AUDIT_COLUMNS, "string")
+        columns["ingestion_ts"] = "timestamp"
+        columns[table.business_date_column] = "date"
+        columns[INGESTION_DATE] = "date"
+        return columns
+
+    def bronze_columns(self, name: str) -> dict[str, ColumnType]:
+        """Columns of bronze `name` as received, audit columns included."""
+        columns: dict[str, ColumnType] = {c.name: c.type for c in self.table(name).columns}
+        return columns | dict.fromkeys(AUDIT_COLUMNS, "string")
+
+    def gate_thresholds(self, name: str) -> Gates:
+        """The pipeline's thresholds with those of table `name` laid over them."""
+        table = self.table(name)
+        own = table.gates.model_dump(exclude={"max_null_rates"}, exclude_none=True)
+        if table.may_be_empty:
+            own.setdefault("min_rows", 0)
+        return self.gates.model_copy(update=own)
