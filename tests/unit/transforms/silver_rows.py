@@ -141,3 +141,9 @@ def customers(rows: Iterable[Row]) -> pl.LazyFrame:
 def product_catalog(rows: Iterable[Row]) -> pl.LazyFrame:
     """One snapshot of the product catalog."""
     return _frame(rows, PRODUCT_CATALOG)
+
+
+def region_tax_rates(rows: Iterable[Row]) -> pl.LazyFrame:
+    """The seed of tax rates, as dbt types it."""
+    typed = [{**row, "tax_rate": Decimal(str(row["tax_rate"]))} for row in rows]
+    return pl.LazyFrame(typed, schema={"region": pl.String, "tax_rate": pl.Decimal(9, 6)})
