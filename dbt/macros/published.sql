@@ -1,0 +1,51 @@
+{#
+    Materialization for DuckDB: the model's rows go straight into Parquet files of the run's own folder,
+    and a view over just these files stands in for the table in later models.
+
+    config partition_by: an expression; rows with equal values share a file (the value is not stored
+    as a column).
+#}
+{% materialization published, adapter='duckdb' %}
+    {%- set target_relation = this.incorporate(type='view') -%}
+    {%- set name = this.schema ~ '.' ~ this.identifier -%}
+    {%- set folder = (run_value('outputs') or {}).get(name) -%}
+    {%- if not folder -%}
+        {{ exceptions.raise_compiler_error('no output folder was given for ' ~ name) }}
+    {%- endif -%}
+    {%- set partition_by = partition_expression(name) -%}
+
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {% do adapter.create_schema(this) %}
+    {% call statement('main') %}
+        copy (
+            select * {%- if partition_by %}, {{ partition_by }} as _partition {%- endif %}
+            from ({{ sql }}) as model
+        ) to '{{ folder }}{{ '' if partition_by else '/part-0.parquet' }}' (
+            format parquet, compression {{ var('compression', 'snappy') }}
+            {%- if partition_by %}, partition_by (_partition), overwrite_or_ignore true{% endif %}
+        )
+    {% endcall %}
+    {%- set files = written_files(folder) -%}
+    {% call statement('view') %}
+        create or replace view {{ target_relation }} as
+        {%- if files %}
+        select * from read_parquet({{ files }}, hive_partitioning = false)
+        {%- else %}
+        select * from ({{ sql }}) as model where false
+        {%- endif %}
+    {% endcall %}
+    {{ adapter.commit() }}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}
+
+{# How the rows of output `name` are cut into files, or nothing. #}
+{% macro partition_expression(name) %}
+    {{ return((run_value('partitions') or {}).get(name)) }}
+{% endmacro %}
+
+{# The files just written to a folder of this run: the folder is the run's own, nobody else writes there. #}
+{% macro written_files(folder) %}
+    {% set rows = run_query("select file from glob('" ~ folder ~ "/**/*.parquet') order by file") %}
+    {{ return(rows.columns[0].values() | list) }}
+{% endmacro %}

@@ -1,0 +1,2 @@
+{{ config(alias='customers') }}
+{{ snapshot('customers') }}

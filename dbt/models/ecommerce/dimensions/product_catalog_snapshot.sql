@@ -1,0 +1,2 @@
+{{ config(alias='product_catalog') }}
+{{ snapshot('product_catalog') }}

@@ -1,0 +1,1 @@
+{{ deduplicated('cart_items') }}

@@ -1,0 +1,1 @@
+{{ checked('return_items') }}

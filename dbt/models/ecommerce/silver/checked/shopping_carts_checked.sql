@@ -1,0 +1,1 @@
+{{ checked('shopping_carts') }}

@@ -1,0 +1,1 @@
+{{ quarantined('cart_items') }}

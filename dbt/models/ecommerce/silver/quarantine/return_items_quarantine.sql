@@ -1,0 +1,1 @@
+{{ quarantined('return_items') }}

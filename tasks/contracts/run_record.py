@@ -1,0 +1,108 @@
+"""What a run leaves behind about itself: gates, row counts, timings, and what a report shows.
+
+Belongs here: frozen models of one run's record and its parts. Does not belong here: computing
+them, writing them (`tasks/audit.py`), or turning them into text (`tasks/reports`).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+GateStatus = Literal["pass", "warn", "fail"]
+GateMode = Literal["warn", "strict"]
+RunStatus = Literal["published", "failed", "unchanged"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GateResult(_Record):
+    """One check of one table. `table` is the published name without its layer (`orders`).
+
+    `status` is `warn` for a breach that the mode lets pass and `fail` for one that stops the run.
+    """
+
+    layer: str = Field(description="bronze, dims, silver, enriched or gold.")
+    table: str
+    check: str = Field(description="For example quarantine_rate or fk_integrity.")
+    status: GateStatus
+    observed: float | int | str | None
+    threshold: float | int | str | None
+    message: str = Field("", description="What was found and what to do, for a breach.")
+
+
+class TableRecord(_Record):
+    """One table of one run. `table` is the published name with its layer (`silver.orders`)."""
+
+    table: str
+    layer: str
+    rows_in: int | None = Field(None, description="Bronze rows, for silver; rows read, for others.")
+    rows_out: int
+    quarantined: int | None = None
+    superseded: int | None = None
+    files: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    inputs: tuple[str, ...] = Field((), description="Tables read, with their layers.")
+
+
+class StageRecord(_Record):
+    """One stage of one run, in the order of running."""
+
+    stage: str = Field(description="bronze, dimensions, silver, enriched, gold, publish.")
+    status: Literal["done", "failed", "skipped"]
+    offset_seconds: float = Field(description="Seconds from the start of the run.")
+    seconds: float
+    detail: str = ""
+
+
+class DayFigure(_Record):
+    """A day of the revenue chart; `low` and `high` are the band outside which a day is anomalous."""
+
+    dt: date
+    net_revenue: float
+    low: float | None
+    high: float | None
+    anomaly: str = Field(description="NORMAL, HIGH, LOW or INSUFFICIENT_HISTORY.")
+
+
+class PastRun(_Record):
+    """An earlier run of the same pipeline, for the trends."""
+
+    run_id: str
+    run_date: date
+    started_at: datetime
+    status: RunStatus
+    seconds: float
+    bronze_rows: int
+    silver_rows: int
+    quarantined_rows: int
+
+
+class RunRecord(_Record):
+    """Everything that one run says of itself. Times are UTC."""
+
+    pipeline: str
+    run_id: str
+    run_date: date
+    environment: str
+    gate_mode: GateMode
+    status: RunStatus
+    release: int | None = Field(description="The release that the run published, if it did.")
+    started_at: datetime
+    seconds: float
+    error: str | None = None
+    stages: tuple[StageRecord, ...] = ()
+    tables: tuple[TableRecord, ...] = ()
+    gates: tuple[GateResult, ...] = ()
+    quarantine_reasons: dict[str, dict[str, int]] = Field(
+        default_factory=dict,
+        description="{table: {reason: rows}}; a row that broke several rules counts in each.",
+    )
+    drift: tuple[str, ...] = Field((), description="Departures of bronze from the specification.")
+    revenue: tuple[DayFigure, ...] = ()
+    history: tuple[PastRun, ...] = Field((), description="Earlier runs, oldest first.")
