@@ -18,6 +18,7 @@ def cart_attribution(
     shopping_carts: pl.LazyFrame,
     cart_items: pl.LazyFrame,
     attributed_purchases: pl.LazyFrame,
+    product_catalog: pl.LazyFrame,
     *,
     run_date: dt.date,
     attribution_window_hours: float = 48,
@@ -28,6 +29,7 @@ def cart_attribution(
         shopping_carts: silver shopping carts.
         cart_items: silver cart items.
         attributed_purchases: the enriched table of that name, of the same run.
+        product_catalog: one snapshot of the products, one row a product; it tells the categories.
         run_date: the day that the run stands for; a cart whose window ends at or after the
             midnight that ends this day is still open.
         attribution_window_hours: how long after its creation a cart may lead to an order; the
@@ -36,10 +38,10 @@ def cart_attribution(
     Returns:
         One row a cart, in no order of rows: cart_id, customer_id, created_at, created_dt,
         cart_value (money, its total or else the value of its items or else 0), item_count,
-        category_count (known categories only), cart_status (converted, empty, open or
-        abandoned); of the order that a converted cart led to, else NULL: order_id, order_date,
-        order_channel, time_to_purchase_hours (hours, Float64); abandoned_value (money, NULL
-        unless abandoned); run_date.
+        category_count (distinct categories of the snapshot, unknown ones not counted),
+        cart_status (converted, empty, open or abandoned); of the order that a converted cart led
+        to, else NULL: order_id, order_date, order_channel, time_to_purchase_hours (hours,
+        Float64); abandoned_value (money, NULL unless abandoned); run_date.
 
     Raises:
         ValueError: if the number of hours is negative.
@@ -50,7 +52,7 @@ def cart_attribution(
     is_open = microseconds(pl.col("created_at")) + window >= end_of_run
     return (
         shopping_carts.select("cart_id", "customer_id", "created_at", "created_dt", "cart_total")
-        .join(_contents(cart_items), on="cart_id", how="left")
+        .join(_contents(cart_items, product_catalog), on="cart_id", how="left")
         .join(_order_of_cart(attributed_purchases), on="cart_id", how="left")
         .with_columns(
             as_money(pl.coalesce("cart_total", "items_value")).alias("cart_value"),
@@ -88,12 +90,13 @@ def cart_attribution(
     )
 
 
-def _contents(cart_items: pl.LazyFrame) -> pl.LazyFrame:
+def _contents(cart_items: pl.LazyFrame, product_catalog: pl.LazyFrame) -> pl.LazyFrame:
     """cart_id, item_count, category_count and items_value (money) of the carts with items."""
     category = pl.col("category")
     has_unknown_category = category.is_null().cast(pl.Int64).max()
     return (
-        cart_items.select("cart_id", "category", "quantity", "unit_price")
+        cart_items.select("cart_id", "product_id", "quantity", "unit_price")
+        .join(product_catalog.select("product_id", "category"), on="product_id", how="left")
         .group_by("cart_id")
         .agg(
             pl.len().cast(pl.Int64).alias("item_count"),

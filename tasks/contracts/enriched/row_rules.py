@@ -30,3 +30,20 @@ def rule(name: str, holds: pl.Expr) -> pa.Check:
         return frame.select(holds.alias(name))
 
     return pa.Check(outcome, name=name, error=name, ignore_na=False)
+
+
+def exactly_where(holds: pl.Expr, column: str, rows: str) -> pa.Check:
+    """The rule that `column` has a value where `holds` is true and is NULL where it is not.
+
+    Args:
+        holds: a boolean expression over the table's columns, never NULL.
+        column: the column that the rule is about.
+        rows: what the report calls the rows where `holds` is true, in the plural.
+    """
+    return rule(f"{column} exactly on {rows}", pl.col(column).is_not_null() == holds)
+
+
+def days_counted(days: str, *, since: str) -> pa.Check:
+    """The rule that `days` is the number of days from `since` to run_date, NULL if that is."""
+    counted = (pl.col("run_date") - pl.col(since)).dt.total_days()
+    return rule(f"{days} counts from {since} to run_date", pl.col(days).eq_missing(counted))
