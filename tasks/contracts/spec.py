@@ -193,7 +193,7 @@ class Transform(_Entry):
     inputs: Annotated[dict[Name, str], Field(min_length=1)] = Field(
         description="{argument: layer.table}; layers: silver, dims, enriched, seeds."
     )
-    parameters: dict[Name, int | float | str] = Field(default_factory=dict)
+    parameters: dict[Name, int | float | str | tuple[str, ...]] = Field(default_factory=dict)
     key: Annotated[tuple[Name, ...], Field(min_length=1)]
     partition_column: Name | None = None
     checks: TransformChecks = TransformChecks()

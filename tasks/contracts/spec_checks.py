@@ -1,0 +1,205 @@
+"""What a specification must satisfy beyond the shape of its entries.
+
+Belongs here: checks across entries (a foreign key names a table that exists ...), each problem
+as `path: what is wrong; what was probably meant`. Does not belong here: reading YAML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tasks.contracts.names import did_you_mean
+from tasks.contracts.spec import AUDIT_COLUMNS, Spec, Table
+
+Seen = dict[str, int]
+
+
+def spec_problems(spec: Spec) -> list[str]:
+    """Return every problem of `spec`, each with its path (`tables[3].key[0]: ...`)."""
+    return [
+        *_tables(spec),
+        *_dimensions(spec),
+        *_transforms(spec),
+        *_gold(spec),
+        *_pii(spec),
+    ]
+
+
+def _duplicates(path: str, names: Iterable[str], what: str) -> Iterator[str]:
+    seen: Seen = {}
+    for index, name in enumerate(names):
+        if name in seen:
+            yield (
+                f"{path}[{index}].name: {what} '{name}' is declared twice (see {path}[{seen[name]}])"
+            )
+        seen.setdefault(name, index)
+
+
+def _tables(spec: Spec) -> Iterator[str]:
+    yield from _duplicates("tables", (t.name for t in spec.tables), "table")
+    names = [table.name for table in spec.tables]
+    for index, table in enumerate(spec.tables):
+        path = f"tables[{index}]"
+        yield from _columns(path, table)
+        yield from _rules(path, table)
+        for number, key in enumerate(table.foreign_keys):
+            yield from _foreign_key(f"{path}.foreign_keys[{number}]", spec, table, index, number)
+            if key.references in names and key.exempt_prefixes:
+                column = next((c for c in table.columns if c.name == key.column), None)
+                if column is not None and column.type != "string":
+                    yield (
+                        f"{path}.foreign_keys[{number}].exempt_prefixes: "
+                        f"{key.column} is {column.type}; only strings have prefixes"
+                    )
+        yield from _business_date(path, table)
+
+
+def _columns(path: str, table: Table) -> Iterator[str]:
+    columns = [column.name for column in table.columns]
+    yield from _duplicates(f"{path}.columns", columns, "column")
+    for number, column in enumerate(table.columns):
+        if column.name in AUDIT_COLUMNS:
+            yield f"{path}.columns[{number}].name: '{column.name}' is an audit column, always there"
+        allowed = {"timestamp": "string", "money": "float"}
+        if column.becomes is not None and column.type != allowed[column.becomes]:
+            yield (
+                f"{path}.columns[{number}].becomes: only a {allowed[column.becomes]} "
+                f"becomes {column.becomes}, and {column.name} is {column.type}"
+            )
+        if column.lower and column.silver_type != "string":
+            yield f"{path}.columns[{number}].lower: {column.name} is {column.silver_type}, no text"
+    for number, name in enumerate(table.key):
+        if name not in columns:
+            yield f"{path}.key[{number}]: no column '{name}'{did_you_mean(name, columns)}"
+        elif not _never_null(table, name):
+            yield (
+                f"{path}.key[{number}]: no rule keeps '{name}' from being NULL; "
+                "add a not_null or positive rule for it"
+            )
+    partition = table.partition
+    if partition.kind == "value" and partition.column not in columns:
+        yield (
+            f"{path}.partition.column: rows are partitioned by a value, and there is no column "
+            f"'{partition.column}'{did_you_mean(partition.column, columns)}"
+        )
+    for name in table.gates.max_null_rates:
+        if name not in columns:
+            yield f"{path}.gates.max_null_rates: no column '{name}'{did_you_mean(name, columns)}"
+
+
+def _never_null(table: Table, column: str) -> bool:
+    return any(column in (r.not_null, r.positive, r.not_after_run_date) for r in table.rules)
+
+
+def _rules(path: str, table: Table) -> Iterator[str]:
+    types = {column.name: column.silver_type for column in table.columns}
+    yield from _duplicates(f"{path}.rules", (rule.name for rule in table.rules), "rule")
+    for number, rule in enumerate(table.rules):
+        ((kind, _),) = rule.checks.items()
+        wanted = {
+            "not_negative": ("integer", "float", "money"),
+            "positive": ("integer", "float", "money"),
+            "not_after_run_date": ("timestamp",),
+            "matches": ("string",),
+        }.get(kind)
+        for name in rule.columns:
+            if name not in types:
+                yield (
+                    f"{path}.rules[{number}].{kind}: no column '{name}'{did_you_mean(name, types)}"
+                )
+            elif wanted is not None and types[name] not in wanted:
+                yield (
+                    f"{path}.rules[{number}].{kind}: {name} is {types[name]}, "
+                    f"not {' or '.join(wanted)}"
+                )
+
+
+def _foreign_key(path: str, spec: Spec, table: Table, index: int, number: int) -> Iterator[str]:
+    key = table.foreign_keys[number]
+    columns = [column.name for column in table.columns]
+    if key.column not in columns:
+        yield f"{path}.column: no column '{key.column}'{did_you_mean(key.column, columns)}"
+    names = [t.name for t in spec.tables]
+    if key.references not in names:
+        yield f"{path}.references: no table '{key.references}'{did_you_mean(key.references, names)}"
+    elif len(spec.table(key.references).key) != 1:
+        yield f"{path}.references: the key of '{key.references}' has more than one column"
+    elif names.index(key.references) >= index:
+        yield (
+            f"{path}.references: '{key.references}' stands after '{table.name}'; "
+            "list parents before their children"
+        )
+
+
+def _business_date(path: str, table: Table) -> Iterator[str]:
+    date = table.business_date
+    if date is None:
+        return
+    types = {column.name: column.silver_type for column in table.columns}
+    if date.name in types:
+        yield f"{path}.business_date.name: '{date.name}' is a received column already"
+    if date.day_of is not None and types.get(date.day_of) != "timestamp":
+        yield f"{path}.business_date.day_of: '{date.day_of}' is no timestamp column"
+    keys = [key.column for key in table.foreign_keys]
+    if date.of_parent is not None and date.of_parent not in keys:
+        yield (
+            f"{path}.business_date.of_parent: no foreign key on '{date.of_parent}'"
+            f"{did_you_mean(date.of_parent, keys)}"
+        )
+
+
+def _dimensions(spec: Spec) -> Iterator[str]:
+    names = [table.name for table in spec.tables]
+    yield from _duplicates("dimensions", (d.name for d in spec.dimensions), "dimension")
+    for index, dimension in enumerate(spec.dimensions):
+        if dimension.table not in names:
+            yield (
+                f"dimensions[{index}].table: no table '{dimension.table}'"
+                f"{did_you_mean(dimension.table, names)}"
+            )
+
+
+def published_inputs(spec: Spec) -> set[str]:
+    """Names that a transform may read: `silver.<table>`, `dims.<dimension>`, seeds aside."""
+    return {f"silver.{t.name}" for t in spec.tables} | {f"dims.{d.name}" for d in spec.dimensions}
+
+
+def _transforms(spec: Spec) -> Iterator[str]:
+    yield from _duplicates("transforms", (t.name for t in spec.transforms), "transform")
+    known = published_inputs(spec)
+    later = {f"enriched.{t.name}" for t in spec.transforms}
+    for index, transform in enumerate(spec.transforms):
+        path = f"transforms[{index}]"
+        wanted = list(transform.inputs.items())
+        if transform.checks.rows_equal is not None:
+            wanted.append(("rows_equal", transform.checks.rows_equal))
+        for argument, name in wanted:
+            where = f"{path}.inputs.{argument}"
+            if argument == "rows_equal":
+                where = f"{path}.checks.rows_equal"
+            if name in later and name not in known:
+                yield f"{where}: '{name}' is computed later; list transforms in dependency order"
+            elif name not in known and not name.startswith("seeds."):
+                yield f"{where}: no table '{name}'{did_you_mean(name, known | later)}"
+        known.add(f"enriched.{transform.name}")
+
+
+def _gold(spec: Spec) -> Iterator[str]:
+    yield from _duplicates("gold", (fact.name for fact in spec.gold), "fact")
+    known = published_inputs(spec) | {f"enriched.{t.name}" for t in spec.transforms}
+    for index, fact in enumerate(spec.gold):
+        for number, name in enumerate(fact.inputs):
+            if name not in known:
+                yield f"gold[{index}].inputs[{number}]: no table '{name}'{did_you_mean(name, known)}"
+
+
+def _pii(spec: Spec) -> Iterator[str]:
+    tables = {table.name: [c.name for c in table.columns] for table in spec.tables}
+    for index, entry in enumerate(spec.pii):
+        if entry.table not in tables:
+            yield f"pii[{index}].table: no table '{entry.table}'{did_you_mean(entry.table, tables)}"
+        elif entry.column not in tables[entry.table]:
+            yield (
+                f"pii[{index}].column: no column '{entry.column}' in {entry.table}"
+                f"{did_you_mean(entry.column, tables[entry.table])}"
+            )
