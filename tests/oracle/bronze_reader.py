@@ -13,6 +13,7 @@ from .schema import CONTRACTS
 from .table import Row
 
 MANIFEST = "_MANIFEST.json"
+DATE_PARTITIONS = ("ingest_dt", "signup_date")
 
 
 def read_table(bronze: Path, table: str, run_date: date) -> list[Row]:
@@ -21,9 +22,10 @@ def read_table(bronze: Path, table: str, run_date: date) -> list[Row]:
     Only files that a manifest lists are read; a folder without a manifest holds nothing yet. A
     column that a file lacks is NULL.
     """
-    columns = CONTRACTS[table].raw_columns
+    contract = CONTRACTS[table]
+    columns = contract.raw_columns
     rows: list[Row] = []
-    for folder in sorted((bronze / table).glob("*=*")):
+    for folder in sorted((bronze / table).glob(f"{contract.partition}=*")):
         manifest = folder / MANIFEST
         if not manifest.is_file() or not is_visible(folder.name, run_date):
             continue
@@ -36,7 +38,9 @@ def read_table(bronze: Path, table: str, run_date: date) -> list[Row]:
 
 def is_visible(partition: str, run_date: date) -> bool:
     """Whether `name=value` had arrived by the run date; a value that is no date always has."""
-    value = partition.partition("=")[2]
+    name, _, value = partition.partition("=")
+    if name not in DATE_PARTITIONS:
+        return True
     try:
         return date.fromisoformat(value) <= run_date
     except ValueError:

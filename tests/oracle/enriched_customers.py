@@ -103,7 +103,6 @@ def customer_retention_signals(
         first, last = (min(days), max(days)) if days else (None, None)
         since_first = None if first is None else (run_date - first).days
         since_last = None if last is None else (run_date - last).days
-        bought = since_last is not None
         rows.append(
             {
                 "customer_id": customer_id,
@@ -113,11 +112,15 @@ def customer_retention_signals(
                 "last_purchase_dt": last,
                 "days_since_first_buy": since_first,
                 "days_since_last_buy": since_last,
-                "is_in_danger_zone": bought
+                "is_in_danger_zone": since_last is not None
                 and len(days) == 1
                 and DANGER_FROM_DAYS <= since_last < CHURN_DAYS,
-                "needs_bronze_nudge": bought and tier == "bronze" and since_last > NUDGE_AFTER_DAYS,
-                "churn_risk_score": min(1.0, since_last / CHURN_DAYS) if bought else None,
+                "needs_bronze_nudge": since_last is not None
+                and tier == "bronze"
+                and since_last > NUDGE_AFTER_DAYS,
+                "churn_risk_score": None
+                if since_last is None
+                else min(1.0, since_last / CHURN_DAYS),
                 "engagement_score": sum(engaged_from <= day <= run_date for day in days),
             }
         )

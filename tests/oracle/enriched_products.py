@@ -72,10 +72,11 @@ def product_performance(silver: Silver, products: Mapping[int, Row], run_date: d
 
 def _cost_of(line: Row, product: Row) -> Decimal:
     """The line's cost price, else the catalog's, else 0."""
-    for price in (line["cost_price"], product.get("cost_price")):
-        if price is not None:
-            return price
-    return Decimal("0.00")
+    of_line: Decimal | None = line["cost_price"]
+    of_catalog: Decimal | None = product.get("cost_price")
+    if of_line is not None:
+        return of_line
+    return Decimal("0.00") if of_catalog is None else of_catalog
 
 
 def _window_mean(values: list[int], end: int, length: int) -> Fraction:

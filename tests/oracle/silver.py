@@ -83,17 +83,19 @@ def _precedence(contract: Contract, typed: Row) -> tuple[Any, ...]:
 
 def _date(contract: Contract, rows: list[Row], parents: Mapping[str, Refined]) -> None:
     """Add the business date and `ingestion_dt` to the surviving rows."""
-    name, own, inherited_by, parent_date = contract.dated_by or (None, None, None, None)
-    dates: dict[Any, date | None] = {}
-    if inherited_by is not None:
+    for row in rows:
+        row["ingestion_dt"] = day_of(row["ingestion_ts"])
+    if contract.dated_by is None:
+        return
+    name, own, inherited_by, parent_date = contract.dated_by
+    dates: dict[Any, date] = {}
+    if inherited_by is not None and parent_date is not None:
         parent = next(fk.parent for fk in contract.foreign_keys if fk.column == inherited_by)
         dates = {row[CONTRACTS[parent].key[0]]: row[parent_date] for row in parents[parent].rows}
     for row in rows:
-        if name is not None:
-            row[name] = day_of(row[own]) if own is not None else None
-            if row[name] is None and inherited_by is not None:
-                row[name] = dates[row[inherited_by]]
-        row["ingestion_dt"] = day_of(row["ingestion_ts"])
+        row[name] = None if own is None else day_of(row[own])
+        if row[name] is None and inherited_by is not None:
+            row[name] = dates[row[inherited_by]]
 
 
 def silver_tables(refined: Mapping[str, Refined]) -> dict[str, Table]:

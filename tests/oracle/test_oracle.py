@@ -19,7 +19,6 @@ from .sample_rows import RUN_DATE, raw, shop
 from .schema import CONTRACTS
 from .table import Row, Table
 
-
 at = datetime.fromisoformat
 
 
@@ -335,3 +334,5 @@ def test_visibility_of_partitions() -> None:
     assert is_visible("ingest_dt=2024-01-14", RUN_DATE)
     assert not is_visible("ingest_dt=2024-01-15", RUN_DATE)
     assert is_visible("category=Toys", RUN_DATE)
+    assert is_visible("category=2024-02-01", RUN_DATE)
+    assert is_visible("signup_date=__HIVE_DEFAULT_PARTITION__", RUN_DATE)

@@ -5,6 +5,7 @@ Belongs here: enriched and gold on hand-made rows. Silver is in `test_oracle`.
 
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from .sample_rows import RUN_DATE, raw, shop
 from .table import Row, Table
 
 
-def by_key(table: Table, *columns: str) -> dict[object, Row]:
+def by_key(table: Table, *columns: str) -> dict[Any, Row]:
     rows = table.dicts()
     keys = [tuple(row[name] for name in columns) for row in rows]
     assert len(set(keys)) == len(keys)

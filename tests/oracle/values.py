@@ -119,7 +119,7 @@ def rank(value: Any) -> tuple[Any, ...]:
     return (1, value.encode() if isinstance(value, str) else value)
 
 
-def total(values: Iterable[Any]) -> Any:
+def total(values: Iterable[Decimal | None]) -> Decimal:
     """The exact sum of the values that are not NULL, as money; nothing sums to 0.00."""
     return sum((value for value in values if value is not None), start=Decimal("0.00"))
 
