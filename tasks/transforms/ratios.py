@@ -32,11 +32,20 @@ def quotient_below(numerator: pl.Expr, denominator: pl.Expr, limit: float) -> pl
     Both sides are multiplied out, so that a quotient that equals the limit is never below it.
     A zero denominator counts as an infinite quotient (nothing is below, 0 / 0 neither).
     """
-    exact = exact_fraction(limit)
-    return numerator * exact.denominator < denominator * exact.numerator
+    quotient, bound = _multiplied_out(numerator, denominator, limit)
+    return quotient < bound
 
 
 def quotient_above(numerator: pl.Expr, denominator: pl.Expr, limit: float) -> pl.Expr:
     """Whether ``numerator / denominator > limit``; the counterpart of ``quotient_below``."""
+    quotient, bound = _multiplied_out(numerator, denominator, limit)
+    return quotient > bound
+
+
+def _multiplied_out(
+    numerator: pl.Expr, denominator: pl.Expr, limit: float
+) -> tuple[pl.Expr, pl.Expr]:
     exact = exact_fraction(limit)
-    return numerator * exact.denominator > denominator * exact.numerator
+    # A limit of 17 digits times units times days is more than 64 bits hold, and they would wrap.
+    wide = numerator.cast(pl.Int128), denominator.cast(pl.Int128)
+    return wide[0] * exact.denominator, wide[1] * exact.numerator
