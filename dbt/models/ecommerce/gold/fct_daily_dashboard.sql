@@ -1,0 +1,21 @@
+select
+    dt,
+    orders_count,
+    customers_count,
+    gross_revenue,
+    net_revenue,
+    avg_order_value,
+    carts_created,
+    carts_converted,
+    carts_abandoned,
+    cart_conversion_rate,
+    returns_count,
+    return_rate,
+    refund_total,
+    orders_7d_avg,
+    revenue_7d_avg,
+    revenue_30d_avg,
+    revenue_30d_std,
+    revenue_anomaly,
+    {{ run_date() }} as run_date
+from {{ source('enriched', 'daily_business_metrics') }}
