@@ -68,6 +68,12 @@ def test_half_a_cent_goes_away_from_zero(amount, expected):
     assert frame.select(rounded_product(pl.col("a"), pl.col("r"))).item() == Decimal(expected)
 
 
+def test_a_product_just_under_half_a_cent_is_not_rounded_up_on_the_way():
+    # 0.00499999: cut to the six digits of the rate first, it would be half a cent.
+    frame = pl.DataFrame({"a": column(["0.01"]), "r": column(["0.499999"], pl.Decimal(9, 6))})
+    assert frame.select(rounded_product(pl.col("a"), pl.col("r"))).item() == Decimal("0.00")
+
+
 def test_lines_and_cents_are_exact():
     frame = pl.DataFrame({"q": [3, 10**6, None], "p": column(["0.07", BIG, "1.00"])})
     result = frame.select(value=line_value(pl.col("q"), pl.col("p")), cents=cents(pl.col("p")))
