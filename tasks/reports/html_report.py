@@ -1,0 +1,82 @@
+"""The HTML page of a run: one file without scripts that fetches nothing.
+
+Belongs here: choosing what the page shows and handing it to the templates. Does not belong here:
+the shapes of the charts (a module each), or writing the file.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import jinja2
+
+from tasks.contracts.run_record import RunRecord, TableRecord
+from tasks.reports import gate_lists, human_figures, quarantine_reasons, run_verdict
+from tasks.reports.revenue_chart import revenue_chart
+from tasks.reports.row_flow import flow_picture, table_flows, total_flow
+from tasks.reports.stage_timeline import stage_bars, timeline_seconds
+from tasks.reports.trend_charts import trends
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_DERIVED_LAYERS = (("dims", "Dimensions"), ("enriched", "Enriched"), ("gold", "Gold"))
+
+
+def html_report(record: RunRecord) -> str:
+    """Render the page of one run.
+
+    The text is a complete HTML document. It holds no script and refers to nothing outside itself;
+    every value of the record is escaped.
+    """
+    flows = table_flows(record)
+    page = _environment().get_template("page.html.j2")
+    return page.render(
+        record=record,
+        headline=run_verdict.headline(record),
+        consequence=run_verdict.consequence(record),
+        gate_sentence=run_verdict.gate_sentence(record),
+        not_done=run_verdict.not_done(record),
+        bars=stage_bars(record),
+        timeline_seconds=timeline_seconds(record),
+        flows=flows,
+        total=total_flow(flows),
+        picture=flow_picture(flows),
+        derived=_derived_tables(record),
+        breaches=gate_lists.breaches(record.gates),
+        layers=gate_lists.by_layer(record.gates),
+        tally=gate_lists.tally(record.gates),
+        reasons=quarantine_reasons.tables_with_reasons(record),
+        untouched=quarantine_reasons.tables_without(record),
+        revenue=revenue_chart(record.revenue),
+        trends=trends(record),
+    )
+
+
+def _derived_tables(record: RunRecord) -> tuple[tuple[str, tuple[TableRecord, ...]], ...]:
+    """The layers computed from silver, each with its tables."""
+    return tuple(
+        (title, tuple(table for table in record.tables if table.layer == layer))
+        for layer, title in _DERIVED_LAYERS
+    )
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "rows": human_figures.count,
+        "duration": human_figures.duration,
+        "size": human_figures.size,
+        "percent": human_figures.percent,
+        "amount": human_figures.amount,
+        "plain": human_figures.plain_value,
+        "moment": human_figures.moment,
+    }
+    environment.globals["quantity"] = human_figures.quantity
+    return environment
