@@ -32,6 +32,5 @@
 
 {# Quotient as a double; NULL when either side is NULL or the denominator is 0. #}
 {% macro ratio(numerator, denominator) -%}
-    cast({{ numerator }} as {{ double_type() }})
-    / nullif(cast({{ denominator }} as {{ double_type() }}), 0)
+    (cast({{ numerator }} as {{ double_type() }}) / nullif(cast({{ denominator }} as {{ double_type() }}), 0))
 {%- endmacro %}

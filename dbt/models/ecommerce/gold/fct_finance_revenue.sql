@@ -2,7 +2,7 @@
 with figures as (
     select
         dt,
-        order_channel,
+        coalesce(order_channel, 'unknown') as order_channel,
         orders_count,
         gross_revenue,
         discount_total,
@@ -17,7 +17,7 @@ with figures as (
     union all
     select
         order_dt as dt,
-        order_channel,
+        coalesce(order_channel, 'unknown') as order_channel,
         null as orders_count,
         null as gross_revenue,
         null as discount_total,
@@ -33,7 +33,7 @@ with figures as (
 
 select
     dt,
-    coalesce(order_channel, 'unknown') as order_channel,
+    order_channel,
     {{ total_count('orders_count') }} as orders_count,
     {{ total_money('gross_revenue') }} as gross_revenue,
     {{ total_money('discount_total') }} as discount_total,
@@ -46,4 +46,4 @@ select
     {{ total_money('shipping_margin') }} as shipping_margin,
     {{ run_date() }} as run_date
 from figures
-group by dt, coalesce(order_channel, 'unknown')
+group by dt, order_channel

@@ -1,0 +1,53 @@
+"""The gold models and reconciliations as BigQuery would get them: grammar and names of types.
+
+Belongs here: what can be known of the warehouse's SQL without a warehouse. Does not: results, which
+the integration tests of the gold models compare on DuckDB.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from sqlfluff.core import FluffConfig, Linter
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DBT = REPOSITORY / "dbt"
+QUERIES = sorted(
+    [*(DBT / "models/ecommerce/gold").glob("*.sql"), *(DBT / "tests/reconciliation").glob("*.sql")]
+)
+DUCKDB_ONLY = re.compile(
+    r"decimal\(|\bdouble\b|\bbigint\b|\bvarchar\b|::|\bfilter \(", re.IGNORECASE
+)
+
+
+@pytest.fixture(scope="module")
+def linter(tmp_path_factory: pytest.TempPathFactory) -> Linter:
+    """A linter with the project's own settings, but for the dialect and dbt's target."""
+    dialect = tmp_path_factory.mktemp("sqlfluff") / "bigquery.cfg"
+    dialect.write_text(
+        "[sqlfluff]\ndialect = bigquery\n"
+        '[sqlfluff:templater:jinja:context]\ntarget = {"type": "bigquery"}\n'
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(REPOSITORY)  # where .sqlfluff and the macros that it names are
+        return Linter(config=FluffConfig.from_root(extra_config_path=str(dialect)))
+
+
+def test_there_are_eight_facts_and_five_reconciliations() -> None:
+    assert len(QUERIES) == 13
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=lambda path: path.stem)
+def test_query_parses_with_the_types_of_bigquery(
+    linter: Linter, query: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    parsed = linter.parse_string(query.read_text(), fname=str(query), config=linter.config)
+    assert [str(problem) for problem in parsed.violations] == []
+    variant = parsed.root_variant()
+    assert variant is not None
+    assert variant.tree is not None
+    assert list(variant.tree.recursive_crawl("unparsable")) == []
+    assert DUCKDB_ONLY.findall(variant.tree.raw) == []
