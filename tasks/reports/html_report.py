@@ -10,16 +10,18 @@ from functools import cache
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup
 
 from tasks.contracts.run_record import RunRecord, TableRecord
 from tasks.reports import gate_lists, human_figures, quarantine_reasons, run_verdict
+from tasks.reports.printable_text import printable
 from tasks.reports.revenue_chart import revenue_chart
 from tasks.reports.row_flow import flow_picture, table_flows, total_flow
 from tasks.reports.stage_timeline import stage_bars, timeline_seconds
 from tasks.reports.trend_charts import trends
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_DERIVED_LAYERS = (("dims", "Dimensions"), ("enriched", "Enriched"), ("gold", "Gold"))
+_TITLES = {"dims": "Dimensions"}
 
 
 def html_report(record: RunRecord) -> str:
@@ -41,7 +43,7 @@ def html_report(record: RunRecord) -> str:
         flows=flows,
         total=total_flow(flows),
         picture=flow_picture(flows),
-        derived=_derived_tables(record),
+        tables_by_layer=_tables_by_layer(record),
         breaches=gate_lists.breaches(record.gates),
         layers=gate_lists.by_layer(record.gates),
         tally=gate_lists.tally(record.gates),
@@ -52,12 +54,23 @@ def html_report(record: RunRecord) -> str:
     )
 
 
-def _derived_tables(record: RunRecord) -> tuple[tuple[str, tuple[TableRecord, ...]], ...]:
-    """The layers computed from silver, each with its tables."""
+def _tables_by_layer(record: RunRecord) -> tuple[tuple[str, tuple[TableRecord, ...]], ...]:
+    """Each layer that has tables, titled, in the order of the flow."""
+    layers = sorted({table.layer for table in record.tables}, key=gate_lists.layer_position)
     return tuple(
-        (title, tuple(table for table in record.tables if table.layer == layer))
-        for layer, title in _DERIVED_LAYERS
+        (
+            _TITLES.get(layer, layer.capitalize()),
+            tuple(table for table in record.tables if table.layer == layer),
+        )
+        for layer in layers
     )
+
+
+def _shown(value: object) -> object:
+    # Markup is the templates' own; any other text came from the record.
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return printable(value)
+    return value
 
 
 @cache
@@ -65,6 +78,7 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
+        finalize=_shown,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

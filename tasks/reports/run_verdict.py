@@ -27,7 +27,7 @@ def consequence(record: RunRecord) -> str:
     if record.status == "published":
         return "Readers see all of its tables."
     if record.release is None:
-        return "Nothing of it was published: readers still see the release of before."
+        return "Nothing of it was published; what readers see has not changed."
     return f"Release {record.release} was published before the failure and is what readers see."
 
 
@@ -38,7 +38,7 @@ def gate_sentence(record: RunRecord) -> str:
     broken = breaches(record.gates)
     checks = quantity(len(record.gates), "check")
     if not broken:
-        return f"All of {checks} passed." if len(record.gates) > 1 else "The one check passed."
+        return f"All {checks} passed." if len(record.gates) > 1 else "The one check passed."
     failed = sum(gate.status == "fail" for gate in broken)
     warned = len(broken) - failed
     parts = []

@@ -1,0 +1,115 @@
+"""The payloads of a run's Prefect artifacts.
+
+Belongs here: rows for table artifacts and Markdown for the summary. Does not belong here: creating
+artifacts; nothing here knows Prefect.
+"""
+
+from __future__ import annotations
+
+import math
+
+from tasks.contracts.run_record import RunRecord
+from tasks.reports.gate_lists import breaches, tally, worst_first
+from tasks.reports.human_figures import count, duration, moment, size
+from tasks.reports.markdown_text import code, escaped, table
+from tasks.reports.printable_text import printable
+from tasks.reports.quality_markdown import accounting_table, gate_table
+from tasks.reports.row_flow import table_flows
+from tasks.reports.run_verdict import consequence, gate_sentence, headline
+
+Cell = str | int | float | None
+
+
+def gate_rows(record: RunRecord) -> list[dict[str, Cell]]:
+    """Every check, breaches first, as rows of a table artifact.
+
+    Columns: layer, table, check, status, observed, threshold, message. All values are JSON; a
+    figure that JSON lacks (NaN, infinity) is its text.
+    """
+    return [
+        {
+            "layer": gate.layer,
+            "table": gate.table,
+            "check": gate.check,
+            "status": gate.status,
+            "observed": _json_value(gate.observed),
+            "threshold": _json_value(gate.threshold),
+            "message": printable(gate.message),
+        }
+        for gate in worst_first(record.gates)
+    ]
+
+
+def table_rows(record: RunRecord) -> list[dict[str, Cell]]:
+    """Every table of the run, in the order of the record, as rows of a table artifact.
+
+    Columns: table, bronze, rows, quarantined, superseded (None outside silver), files, bytes,
+    seconds.
+    """
+    return [
+        {
+            "table": found.table,
+            "bronze": found.rows_in if found.layer == "silver" else None,
+            "rows": found.rows_out,
+            "quarantined": found.quarantined,
+            "superseded": found.superseded,
+            "files": found.files,
+            "bytes": found.bytes,
+            "seconds": _json_value(round(found.seconds, 3)),
+        }
+        for found in record.tables
+    ]
+
+
+def run_summary_markdown(record: RunRecord) -> str:
+    """The summary of a run: outcome, error, stages, breaches, accounting, other tables."""
+    blocks = [
+        f"# {escaped(record.pipeline)} {record.run_date}: {headline(record)}",
+        f"{consequence(record)} {gate_sentence(record)}",
+        f"Run {code(record.run_id)}, started {moment(record.started_at)}, took "
+        f"{duration(record.seconds)}, environment {escaped(record.environment)}, "
+        f"gates {record.gate_mode}.",
+    ]
+    if record.error:
+        blocks += ["## Error", _indented(record.error)]
+    if record.stages:
+        rows = [
+            [
+                escaped(stage.stage),
+                stage.status if stage.status == "done" else f"**{stage.status}**",
+                "" if stage.status == "skipped" else duration(stage.seconds),
+                escaped(stage.detail),
+            ]
+            for stage in record.stages
+        ]
+        header = ["Stage", "Status", "Took", "Detail"]
+        blocks += ["## Stages", table(header, rows, right=("Took",))]
+    if record.gates:
+        broken = breaches(record.gates)
+        blocks += ["## Gates", f"{tally(record.gates)}."]
+        blocks += [gate_table(broken, with_layer=True)] if broken else []
+        blocks += [
+            "\n".join(
+                f"- {code(gate.table)} {code(gate.check)}: {escaped(gate.message)}"
+                for gate in broken
+                if gate.message
+            )
+        ]
+    flows = table_flows(record)
+    if flows:
+        blocks += ["## Row accounting", accounting_table(flows)]
+    others = [found for found in record.tables if found.layer != "silver"]
+    if others:
+        rows = [[code(t.table), count(t.rows_out), size(t.bytes)] for t in others]
+        header = ["Table", "Rows", "Size"]
+        blocks += ["## Other tables", table(header, rows, right=("Rows", "Size"))]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _indented(text: str) -> str:
+    """A code block by indentation, which no text can end."""
+    return "\n".join(f"    {line}" for line in printable(text).splitlines())
+
+
+def _json_value(value: Cell) -> Cell:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
