@@ -11,7 +11,7 @@ import polars as pl
 
 from tasks.transforms.calendar_windows import window_start
 from tasks.transforms.customer_orders import customers_with_orders
-from tasks.transforms.elapsed_time import days_between
+from tasks.transforms.elapsed_time import days_between, in_units_of
 
 _NUDGED_TIER = "bronze"
 
@@ -83,7 +83,7 @@ def customer_retention_signals(
             (has_ordered & nudgeable.fill_null(False)).alias("needs_bronze_nudge"),
             pl.when(idle_days >= churn_days)
             .then(pl.lit(1.0))
-            .otherwise(idle_days / churn_days)
+            .otherwise(in_units_of(idle_days, churn_days))
             .alias("churn_risk_score"),
             pl.col("engagement_score").fill_null(0),
             pl.lit(run_date).alias("run_date"),

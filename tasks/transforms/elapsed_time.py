@@ -30,9 +30,19 @@ def microseconds_of(hours: float) -> int:
 
 def hours_between(start: pl.Expr, end: pl.Expr) -> pl.Expr:
     """Hours (Float64) from one moment to another; negative if the end comes first."""
-    return (microseconds(end) - microseconds(start)) / MICROSECONDS_PER_HOUR
+    return in_units_of(microseconds(end) - microseconds(start), MICROSECONDS_PER_HOUR)
 
 
 def days_between(start: pl.Expr, end: pl.Expr) -> pl.Expr:
     """Whole days (Int64) from one Date to another; negative if the end comes first."""
     return (microseconds(end) - microseconds(start)) // MICROSECONDS_PER_DAY
+
+
+def in_units_of(whole: pl.Expr, unit: int) -> pl.Expr:
+    """Whole numbers (Int64) divided by a constant, to the nearest Float64.
+
+    Polars divides a column by a constant through the constant's reciprocal, except where only one
+    row comes at a time, so that the last bit would depend on how the rows are split. Divided by a
+    column, the quotient is always the nearest one.
+    """
+    return whole / (whole * 0 + unit)

@@ -5,7 +5,12 @@ import datetime as dt
 import polars as pl
 import pytest
 
-from tasks.transforms.elapsed_time import days_between, hours_between, microseconds_of
+from tasks.transforms.elapsed_time import (
+    days_between,
+    hours_between,
+    in_units_of,
+    microseconds_of,
+)
 
 NEW_YEAR = dt.datetime.fromisoformat("2024-01-01T00:00")
 
@@ -60,3 +65,13 @@ def test_hours_in_microseconds(hours, expected):
 def test_negative_hours_are_refused():
     with pytest.raises(ValueError, match="negative: -1"):
         microseconds_of(-1)
+
+
+@pytest.mark.parametrize("engine", ["in-memory", "streaming"])
+@pytest.mark.parametrize("rows", [1, 2, 3, 1000])
+def test_quotients_do_not_depend_on_how_the_rows_are_split(rows, engine):
+    wholes = [107_234_099_059 + 7919 * number for number in range(rows)]
+    frame = pl.LazyFrame({"whole": [*wholes, None]})
+    for unit in (3_600_000_000, 90, 7):
+        result = frame.select(in_units_of(pl.col("whole"), unit)).collect(engine=engine)
+        assert result.to_series().to_list() == [*(whole / unit for whole in wholes), None]
