@@ -17,6 +17,7 @@ _TOP = 26.0
 _BOTTOM = 212.0
 _INSET = 2.0  # per cent kept free at either side, for the marks of the first and last day
 _TICKS = 4
+_CENT = 0.01  # no finer scale means anything for money
 
 Point = tuple[float, float]
 
@@ -58,8 +59,13 @@ class RevenueChart:
 
 
 def revenue_chart(figures: Iterable[DayFigure]) -> RevenueChart | None:
-    """The chart of the days in order, or None when there is no day."""
-    days = sorted(figures, key=lambda figure: figure.dt)
+    """The chart of the days in order, or None when there is no day.
+
+    A revenue that is no finite number cannot be drawn: its day is left out. A limit that is none
+    counts as missing.
+    """
+    drawable = (_with_finite_limits(f) for f in figures if math.isfinite(f.net_revenue))
+    days = sorted(drawable, key=lambda figure: figure.dt)
     if not days:
         return None
     ticks = _tick_values(days)
@@ -95,6 +101,12 @@ def revenue_chart(figures: Iterable[DayFigure]) -> RevenueChart | None:
     )
 
 
+def _with_finite_limits(figure: DayFigure) -> DayFigure:
+    limits = {"low": figure.low, "high": figure.high}
+    lacking = {k: None for k, v in limits.items() if v is not None and not math.isfinite(v)}
+    return figure.model_copy(update=lacking) if lacking else figure
+
+
 def _runs_with_band(days: Sequence[DayFigure]) -> list[list[DayFigure]]:
     """The stretches of days that have both limits; the band is broken in between."""
     runs: list[list[DayFigure]] = [[]]
@@ -120,11 +132,11 @@ def _tick_values(days: Sequence[DayFigure]) -> list[float]:
     values = [day.net_revenue for day in days]
     values += [v for day in days for v in (day.low, day.high) if v is not None]
     lowest, highest = min(values), max(values)
-    if 0 <= lowest < highest * 0.6 or lowest == highest:
-        lowest = min(0.0, lowest)
+    if lowest == highest or 0 <= lowest < highest * 0.6:
+        lowest, highest = min(0.0, lowest), max(0.0, highest)
     if lowest == highest:
-        highest = lowest + 1.0
-    rough = (highest - lowest) / _TICKS
+        highest = 1.0
+    rough = max((highest - lowest) / _TICKS, _CENT)
     magnitude = 10.0 ** math.floor(math.log10(rough))
     step = next(m * magnitude for m in (1, 2, 2.5, 5, 10) if m * magnitude >= rough * 0.999)
     start, stop = math.floor(lowest / step), math.ceil(highest / step)

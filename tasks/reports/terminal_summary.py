@@ -17,7 +17,7 @@ from tasks.contracts.run_record import GateResult, RunRecord, TableRecord
 from tasks.reports.gate_lists import breaches, layer_position
 from tasks.reports.human_figures import count, duration, plain_value
 from tasks.reports.printable_text import printable
-from tasks.reports.row_flow import bare_name, table_flows, total_flow
+from tasks.reports.row_flow import QUARANTINE_SUFFIX, bare_name, table_flows, total_flow
 from tasks.reports.run_verdict import consequence, gate_sentence, headline, not_done
 
 _MOST_BREACHES = 6
@@ -43,7 +43,7 @@ def summary_tables(record: RunRecord, report_path: str | None = None) -> Rendera
         head.append(_error(record.error))
     if record.stages:
         head.append(_stage_line(record))
-    blocks = [
+    blocks: list[list[RenderableType]] = [
         head,
         [_accounting(record)] if table_flows(record) else [],
         _other_layers(record),
@@ -104,12 +104,16 @@ def _accounting(record: RunRecord) -> Table:
 
 
 def _other_layers(record: RunRecord) -> list[RenderableType]:
-    """The tables of the other layers; the two longest layers stand beside one another."""
+    """The tables of the other layers, two longer layers side by side.
+
+    Quarantine tables are left out: their rows stand in the accounting.
+    """
     accounted = {flow.table for flow in table_flows(record)}
     rest = [
         table
         for table in record.tables
-        if table.layer != "silver" or bare_name(table.table) not in accounted
+        if table.layer != "silver"
+        or not (table.table.endswith(QUARANTINE_SUFFIX) or bare_name(table.table) in accounted)
     ]
     layers = sorted({table.layer for table in rest}, key=layer_position)
     grouped = {layer: [t for t in rest if t.layer == layer] for layer in layers}
@@ -151,7 +155,7 @@ def _breach_list(broken: Sequence[GateResult]) -> list[RenderableType]:
     table.add_column("", no_wrap=True)
     for gate in broken[:_MOST_BREACHES]:
         table.add_row(
-            Text(f"{gate.layer}.{gate.table} {gate.check}"),
+            Text(printable(f"{gate.layer}.{gate.table} {gate.check}")),
             Text(_short(gate.observed)),
             Text(_short(gate.threshold)),
             Text(gate.status, style=_STATUS_STYLE[gate.status]),

@@ -1,0 +1,50 @@
+"""The payloads of Prefect artifacts: JSON rows and a summary."""
+
+from __future__ import annotations
+
+import json
+
+from sample_record import bare_run, failed_run, published_run
+
+from tasks.reports.artifacts import gate_rows, run_summary_markdown, table_rows
+
+
+def test_gate_rows_are_json_with_breaches_first():
+    record = published_run()
+    strange = record.gates[0].model_copy(update={"observed": float("nan")})
+    rows = gate_rows(record.model_copy(update={"gates": (*record.gates, strange)}))
+    assert json.loads(json.dumps(rows, allow_nan=False)) == rows
+    assert [row["status"] for row in rows[:5]] == ["warn"] * 4 + ["pass"]
+    assert len(rows) == 126
+    assert list(rows[0]) == [
+        "layer", "table", "check", "status", "observed", "threshold", "message"
+    ]  # fmt: skip
+
+
+def test_table_rows_give_the_accounting():
+    rows = {row["table"]: row for row in table_rows(published_run())}
+    orders = rows["silver.orders"]
+    assert orders["bronze"] == orders["rows"] + orders["quarantined"] + orders["superseded"]
+    assert rows["gold.fct_daily_dashboard"]["rows"] == 30
+    assert rows["gold.fct_daily_dashboard"]["bronze"] is None
+    json.dumps(list(rows.values()), allow_nan=False)
+
+
+def test_summary_tells_the_outcome():
+    text = run_summary_markdown(published_run())
+    assert text.startswith("# ecommerce 2024-01-14: Published release 12\n")
+    assert "4 warned, 121 passed." in text
+    assert "| `gold.fct_daily_dashboard` | 30 | 3.6 kB |" in text
+
+
+def test_summary_of_a_failed_run_holds_its_error_whatever_it_contains():
+    error = "```\n\x1b[31m<script>\x1b[0m"
+    text = run_summary_markdown(failed_run().model_copy(update={"error": error}))
+    assert "## Error\n\n    ```\n    <script>\n" in text
+    assert "| gold | **skipped** |" in text
+
+
+def test_summary_of_a_bare_run_is_short():
+    text = run_summary_markdown(bare_run())
+    assert "Nothing changed" in text
+    assert "|" not in text

@@ -1,0 +1,83 @@
+"""The summary on a terminal: what it says, and that it fits."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+from sample_record import bare_run, failed_run, first_run, published_run
+
+from tasks.contracts.run_record import RunRecord, TableRecord
+from tasks.reports.terminal_summary import summary_tables
+
+
+def printed(record: RunRecord, path: str | None = "/lake/report.html", encoding="utf-8") -> str:
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding=encoding)
+    Console(file=file, width=100).print(summary_tables(record, path))
+    file.flush()
+    return raw.getvalue().decode(encoding)
+
+
+def test_a_whole_run_fits_the_terminal():
+    record = published_run()
+    many = record.gates + tuple(
+        gate.model_copy(update={"status": "warn", "observed": "x" * 200})
+        for gate in record.gates[:30]
+    )
+    quarantines = tuple(
+        TableRecord(table=f"{t.table}_quarantine", layer="silver", rows_out=t.quarantined)
+        for t in record.tables
+        if t.layer == "silver"
+    )
+    grown = {"gates": many, "tables": (*record.tables, *quarantines)}
+    text = printed(record.model_copy(update=grown))
+    lines = text.splitlines()
+    assert len(lines) <= 45
+    assert max(len(line) for line in lines) <= 100
+    assert "and 28 more in the report" in text
+    for table in record.tables:
+        assert table.table.split(".")[1] in text
+
+
+def test_figures_of_the_run():
+    text = printed(published_run())
+    assert "ecommerce 2024-01-14  Published release 12 in 19 s" in text
+    assert "silver 7.0 s" in text
+    assert "order_items        57,793    56,149         1,033          611" in text
+    assert "dims: customers 2,263, product_catalog 478" in text
+    assert "silver.returns quarantine_rate" in text
+    assert "Report: /lake/report.html" in text
+
+
+def test_failed_run_names_error_and_what_was_not_done():
+    text = printed(failed_run())
+    assert "GateFailed: silver.returns: quarantine_rate 0.0792 is above 0.05" in text
+    assert "silver failed after 7.0 s" in text
+    assert "Not done: enriched, gold, publish" in text
+
+
+def test_a_long_error_is_cut():
+    error = "\n".join(f"\x1b[31mline {i}" for i in range(50))
+    text = printed(failed_run().model_copy(update={"error": error}))
+    assert "(44 more lines in the report)" in text
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("run", [first_run, bare_run, failed_run, published_run])
+def test_every_run_prints_on_a_terminal_without_unicode(run):
+    assert printed(run(), None, encoding="ascii").strip()
+    assert "Report:" not in printed(run(), None)
+
+
+def test_values_are_not_read_as_markup():
+    text = printed(bare_run().model_copy(update={"pipeline": "[red]shop[/red]"}), "/a/[b]/c")
+    assert "[red]shop[/red]" in text
+    assert "Report: /a/[b]/c" in text
+
+
+def test_unexplained_rows_are_shown():
+    record = published_run()
+    orders = record.tables[2].model_copy(update={"rows_out": 14_000})
+    assert "unexplained: 714" in printed(record.model_copy(update={"tables": (orders,)}))
