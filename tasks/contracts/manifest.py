@@ -1,0 +1,70 @@
+"""The manifest of a bronze partition: which files it consists of.
+
+Belongs here: the models of `_MANIFEST.json`, foreign ones included, and of a batch's commit record.
+Does not belong here: reading them or comparing them with the files.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MANIFEST_NAME = "_MANIFEST.json"
+BATCH_FOLDER = "_batches"
+SCHEMA_VERSION = "1.0"
+
+
+class ManifestFile(BaseModel):
+    """A file of a partition. `path` is relative to the bronze root, or to the partition's folder.
+
+    `checksum` is whatever a foreign writer means by it: it is recorded and not verified. `sha256`
+    is of the file's bytes and is verified.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    path: Annotated[str, Field(min_length=1)]
+    rows: Annotated[int, Field(ge=0)]
+    checksum: str | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    bytes: int | None = None
+    batch_id: str | None = Field(None, description="Set by this system: the batch that added it.")
+
+
+class Manifest(BaseModel):
+    """`_MANIFEST.json` of one partition folder; other fields of foreign writers are tolerated."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    schema_version: str
+    table: str
+    batch_id: str | None = None
+    partition: str | dict[str, Any] | None = None
+    files: tuple[ManifestFile, ...]
+    total_rows: Annotated[int, Field(ge=0)]
+    created_at: str | None = None
+    columns: dict[str, str] | None = Field(
+        None, description="Set by this system: physical columns and types."
+    )
+
+
+class BatchRecord(BaseModel):
+    """The commit of a landed batch, `<table>/_batches/<batch_id>.json`.
+
+    Files of a batch without this record were never completely landed, and readers leave them out.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal["1.0"] = "1.0"
+    table: str
+    batch_id: str
+    source_file: str
+    source_sha256: str
+    source_bytes: int
+    rows: int
+    partitions: tuple[str, ...]
+    columns: dict[str, str]
+    drift: tuple[str, ...] = ()
+    landed_at: str

@@ -1,0 +1,78 @@
+"""A release: the exact files of every published table, and the pointer that names the current one.
+
+Belongs here: the models of `_releases/<n>.json` and `_latest.json`, and building one release
+from another (rollback). Does not belong here: reading or writing them.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PublishedFile(_Document):
+    """A Parquet file. `path` is relative to the store of `root` (`silver` or `gold`)."""
+
+    root: Literal["silver", "gold"]
+    path: str
+    rows: Annotated[int, Field(ge=0)]
+    bytes: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    partition: dict[str, str] = Field(default_factory=dict)
+
+
+class PublishedTable(_Document):
+    """A table of a release. `columns` are names and DuckDB types, in order."""
+
+    rows: Annotated[int, Field(ge=0)]
+    bytes: Annotated[int, Field(ge=0)]
+    columns: dict[str, str]
+    key: tuple[str, ...] = ()
+    partition_column: str | None = None
+    files: tuple[PublishedFile, ...]
+
+
+class Release(_Document):
+    """`_releases/<n>.json`; never changed once it is written."""
+
+    schema_version: Literal["1.0"] = "1.0"
+    pipeline: str
+    release: Annotated[int, Field(ge=1)]
+    previous: int | None
+    run_id: str
+    run_date: date
+    kind: Literal["run", "rollback"] = "run"
+    repeats: int | None = Field(None, description="The release that a rollback repeats.")
+    created_at: datetime
+    spec_fingerprint: str
+    tables: dict[str, PublishedTable]
+
+
+class Pointer(_Document):
+    """`_latest.json`: the one object whose swap makes a release visible."""
+
+    schema_version: Literal["1.0"] = "1.0"
+    pipeline: str
+    release: Annotated[int, Field(ge=1)]
+    run_id: str
+    updated_at: datetime
+    sha256: str = Field(description="Of the release document's bytes.")
+
+
+def rolled_back(older: Release, current: Release, *, created_at: datetime) -> Release:
+    """Return the release after `current` that repeats `older`: history is never rewritten."""
+    return older.model_copy(
+        update={
+            "release": current.release + 1,
+            "previous": current.release,
+            "kind": "rollback",
+            "repeats": older.release,
+            "created_at": created_at,
+        }
+    )
