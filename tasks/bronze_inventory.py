@@ -1,0 +1,322 @@
+"""What bronze holds for a run: the files that the manifests list, verified.
+
+Belongs here: finding the partitions that a run date sees, comparing manifests with files (rows, bytes'
+sha256, schema) and describing each file's physical columns. Does not belong here: landing files
+(`landing.py`) or deciding whether a problem stops a run (`gates.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from blocks.lake import Lake
+from tasks.contracts.manifest import BATCH_FOLDER, MANIFEST_NAME, Manifest, ManifestFile
+from tasks.contracts.names import did_you_mean
+from tasks.contracts.spec import Spec, Table
+
+UNKNOWN_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that makes a table unusable. `check` is the name of the gate that it breaches."""
+
+    check: str
+    message: str
+
+
+@dataclass(frozen=True)
+class BronzeFile:
+    """A verified file. `types` are the families (string, integer ...) of the specified columns."""
+
+    url: str
+    rows: int
+    bytes: int
+    types: tuple[tuple[str, str], ...]
+    identity: str
+
+
+@dataclass(frozen=True)
+class BronzeTable:
+    """A table as one run sees it; unusable if there are `problems`."""
+
+    name: str
+    files: tuple[BronzeFile, ...]
+    problems: tuple[Problem, ...] = ()
+    drift: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        return sum(file.rows for file in self.files)
+
+    @property
+    def bytes(self) -> int:
+        return sum(file.bytes for file in self.files)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of which files, with which content, the run sees."""
+        text = json.dumps(sorted(file.identity for file in self.files))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """A file as a manifest lists it."""
+
+    key: str
+    entry: ManifestFile
+    landed_here: bool
+
+
+def take_inventory(
+    lake: Lake, spec: Spec, table: Table, run_date: date, *, threads: int = 2
+) -> BronzeTable:
+    """Verify what the manifests of `table` list in the partitions that `run_date` sees."""
+    prefix = f"{lake.bronze_prefix(spec.pipeline)}{table.name}/"
+    problems: list[Problem] = []
+    drift: list[str] = []
+    keys = lake.bronze.list(prefix)
+    listed = _listed_files(lake, table, prefix, keys, run_date, problems, drift)
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        verified = list(pool.map(lambda item: _verified(lake, spec, table, item), listed))
+    files = []
+    for item in verified:
+        files.extend(item.files)
+        problems.extend(item.problems)
+        drift.extend(item.drift)
+    if not keys and not table.may_be_empty:
+        problems.append(
+            Problem("min_rows", f"{table.name}: no partition in {lake.bronze.url(prefix)}")
+        )
+    unique_drift = tuple(dict.fromkeys(drift))
+    return BronzeTable(table.name, tuple(files), tuple(problems), unique_drift)
+
+
+def is_visible(table: Table, partition: str, run_date: date) -> bool:
+    """Tell whether a run of `run_date` sees a partition folder (`ingest_dt=2024-01-14`).
+
+    Rows whose partition is no date are always seen: they must reach quarantine, not be lost.
+    """
+    if table.partition.kind != "date":
+        return True
+    try:
+        return date.fromisoformat(partition.partition("=")[2]) <= run_date
+    except ValueError:
+        return True
+
+
+def _listed_files(
+    lake: Lake,
+    table: Table,
+    prefix: str,
+    keys: Sequence[str],
+    run_date: date,
+    problems: list[Problem],
+    drift: list[str],
+) -> list[_Listed]:
+    present = set(keys)
+    folders = {key.rpartition("/")[0] for key in keys if key.endswith(".parquet")}
+    listed: dict[str, _Listed] = {}
+    manifests = [key for key in keys if key.endswith(f"/{MANIFEST_NAME}")]
+    for key in manifests:
+        folder = key.rpartition("/")[0]
+        folders.discard(folder)
+        if not is_visible(table, folder.removeprefix(prefix), run_date):
+            continue
+        manifest = _manifest(lake, table, key, problems)
+        if manifest is None:
+            continue
+        for entry in manifest.files:
+            if entry.batch_id and f"{prefix}{BATCH_FOLDER}/{entry.batch_id}.json" not in present:
+                drift.append(f"{table.name}: batch {entry.batch_id} is not committed; left out")
+                continue
+            found = _resolve(lake, prefix, folder, entry.path, present)
+            if found is None:
+                problems.append(
+                    Problem(
+                        "files_present",
+                        f"{table.name}: {lake.bronze.url(key)} lists {entry.path}, "
+                        "which does not exist; restore the file or correct the manifest",
+                    )
+                )
+                continue
+            listed[found] = _Listed(found, entry, manifest.columns is not None)
+    for folder in sorted(folders):
+        if is_visible(table, folder.removeprefix(prefix), run_date):
+            drift.append(
+                f"{table.name}: {folder.removeprefix(prefix)} has files but no manifest; not read"
+            )
+    return [listed[key] for key in sorted(listed)]
+
+
+def _resolve(lake: Lake, prefix: str, folder: str, path: str, present: set[str]) -> str | None:
+    """Find a listed file: paths are relative to the bronze root, the table or the partition."""
+    root = prefix[: -len(prefix.rstrip("/").rpartition("/")[2]) - 1]
+    for key in (f"{root}{path}", f"{prefix}{path}", f"{folder}/{path}"):
+        if key in present:
+            return key
+    by_name = f"{folder}/{path.rpartition('/')[2]}"
+    return by_name if by_name in present else None
+
+
+def _manifest(lake: Lake, table: Table, key: str, problems: list[Problem]) -> Manifest | None:
+    where = lake.bronze.url(key)
+    try:
+        manifest = Manifest.model_validate_json(lake.bronze.read(key))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the document"
+        problems.append(
+            Problem("manifest", f"{table.name}: manifest {where}: {field}: {first['msg']}")
+        )
+        return None
+    if manifest.table != table.name:
+        problems.append(
+            Problem("manifest", f"{table.name}: manifest {where} is of table '{manifest.table}'")
+        )
+        return None
+    total = sum(entry.rows for entry in manifest.files)
+    if total != manifest.total_rows:
+        problems.append(
+            Problem(
+                "manifest_rows",
+                f"{table.name}: manifest {where} says total_rows {manifest.total_rows}, "
+                f"its files add up to {total}",
+            )
+        )
+    return manifest
+
+
+def _verified(lake: Lake, spec: Spec, table: Table, listed: _Listed) -> BronzeTable:
+    url = lake.bronze.url(listed.key)
+    name = table.name
+    try:
+        metadata = pq.read_metadata(url)
+        schema = metadata.schema.to_arrow_schema()
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0][:200]
+        message = f"{name}: {url} is no readable Parquet file ({reason}); land it again"
+        return BronzeTable(name, (), (Problem("readable", message),))
+    problems = []
+    if metadata.num_rows != listed.entry.rows:
+        problems.append(
+            Problem(
+                "manifest_rows",
+                f"{name}: {url} has {metadata.num_rows} rows, its manifest says "
+                f"{listed.entry.rows}; land the batch again or correct the manifest",
+            )
+        )
+    if listed.entry.sha256 is not None:
+        with Path(url).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != listed.entry.sha256:
+            problems.append(
+                Problem("sha256", f"{name}: the bytes of {url} are not those of its manifest")
+            )
+    expected = spec.bronze_columns(name)
+    found = {field.name: type_family(field.type) for field in schema}
+    problems.extend(_schema_problems(name, url, expected, found, listed.landed_here))
+    drift = tuple(
+        f"{name}: column '{column}' is not in the specification; ignored by silver"
+        for column in found
+        if column not in expected
+    )
+    size = Path(url).stat().st_size
+    content = listed.entry.sha256 or listed.entry.checksum or "-"
+    identity = f"{listed.key}|{metadata.num_rows}|{size}|{content}"
+    types = tuple((column, found.get(column, "null")) for column in expected)
+    file = BronzeFile(url, metadata.num_rows, size, types, identity)
+    return BronzeTable(name, (file,), tuple(problems), drift)
+
+
+def _schema_problems(
+    table: str, url: str, expected: dict[str, str], found: dict[str, str], landed_here: bool
+) -> list[Problem]:
+    problems = []
+    unexpected = [column for column in found if column not in expected]
+    for column, wanted in expected.items():
+        family = found.get(column)
+        if family is None:
+            hint = did_you_mean(column, unexpected) if unexpected else ""
+            message = f"{table}: {url} lacks the column '{column}'{hint}"
+        elif family in (wanted, "null") or (landed_here and family == "string"):
+            # What was landed from text is strings in every column; silver casts them.
+            continue
+        else:
+            message = f"{table}: column '{column}' of {url} is {family}, not {wanted}"
+        problems.append(Problem("schema", message))
+    return problems
+
+
+def type_family(kind: pa.DataType) -> str:
+    """Return string, integer, float, boolean or null, else the name of the Arrow type."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    families = {
+        "string": (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
+        "integer": (pa.types.is_integer,),
+        "float": (pa.types.is_floating,),
+        "boolean": (pa.types.is_boolean,),
+        "null": (pa.types.is_null,),
+    }
+    for family, tests in families.items():
+        if any(test(kind) for test in tests):
+            return family
+    return str(kind)
+
+
+_SQL_TYPES = {"string": "varchar", "integer": "bigint", "float": "double", "boolean": "boolean"}
+
+
+def bronze_selects(table: BronzeTable, expected: dict[str, str]) -> list[str]:
+    """Return one query for each group of files with one schema, to be united by name.
+
+    Each gives the specified columns as received, and `_file` and `_row`: where in bronze it lies.
+    """
+    groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for file in table.files:
+        groups.setdefault(file.types, []).append(file.url)
+    if not groups:
+        nulls = [f"cast(null as {_SQL_TYPES[kind]}) as {c}" for c, kind in expected.items()]
+        nulls += ["cast(null as varchar) as _file", "cast(null as bigint) as _row"]
+        return [f"select {', '.join(nulls)} where false"]
+    selects = []
+    for types, urls in groups.items():
+        columns = ", ".join(
+            f"cast({column} as {_SQL_TYPES[expected[column] if family == 'null' else family]})"
+            f" as {column}"
+            for column, family in types
+        )
+        files = ", ".join(quoted(url) for url in urls)
+        selects.append(
+            f"select {columns}, filename as _file, file_row_number as _row "
+            f"from read_parquet([{files}], hive_partitioning = false, filename = true, "
+            "file_row_number = true)"
+        )
+    return selects
+
+
+def received_types(table: BronzeTable, expected: dict[str, str]) -> dict[str, str]:
+    """Return what type each column has over all files: strings, where any file holds strings."""
+    types = dict(expected)
+    for file in table.files:
+        for column, family in file.types:
+            if family == "string":
+                types[column] = "string"
+    return types
+
+
+def quoted(text: str) -> str:
+    """Return `text` as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
