@@ -85,7 +85,7 @@ $(STAMP): $(MADE_FROM)
 	if $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(VENV)/uv.lock \
 		&& VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --system-certs --require-hashes --compile-bytecode requirements.lock; \
 	then :; else \
-		echo "uv could not install them (see above); pip does it instead, which takes some minutes" >&2; \
+		echo "uv could not install them (see above); pip does it instead, which takes longer" >&2; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock \
 			&& $(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || exit 1; \
 	fi
