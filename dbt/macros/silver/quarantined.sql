@@ -10,22 +10,3 @@ from {{ source('bronze', name) }} as received
 inner join {{ ref(name ~ '_checked') }} as checked
     on received._file = checked._file and received._row = checked._row
 {% endmacro %}
-
-{# What the run's accounting needs, counted from the checked rows and not derived from the outputs. #}
-{% macro record_row_counts(name) %}
-{%- set table = (run_value('tables') or {}).get(name, {'key': ['_row']}) -%}
-insert into audit.row_counts
-select
-    '{{ name }}',
-    count(*),
-    count(*) filter (_reasons is not null),
-    count(*) filter (_reasons[1] like '%\_orphan' escape '\'),
-    count(*) filter (_reasons is null),
-    (
-        select count(*) from (
-            select distinct {{ table['key'] | join(', ') }}
-            from {{ ref(name ~ '_checked') }} where _reasons is null
-        )
-    )
-from {{ ref(name ~ '_checked') }}
-{% endmacro %}
