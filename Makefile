@@ -63,7 +63,7 @@ clean: ## Remove .venv and everything that tools have cached
 PYTHONS := $(PYTHON) python3.11 python3 python3.12 python3.13
 USABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
-$(STAMP): $(MADE_FROM)
+$(STAMP):
 	@python=; for candidate in $(PYTHONS); do \
 		if "$$candidate" -c '$(USABLE)' >/dev/null 2>&1; then python=$$candidate; break; fi; \
 	done; \
