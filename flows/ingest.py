@@ -1,0 +1,131 @@
+"""The flow that lands source files in bronze.
+
+Belongs here: composing the tasks, and the wall clock, which is read nowhere below. Does not belong
+here: how a file is found, checked and landed (`tasks/source_files.py`, `tasks/landing.py`).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.futures import wait
+from prefect.runtime import flow_run
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.tasks import Task
+
+from blocks.settings import load_settings
+from blocks.store import Store
+from tasks.contracts.errors import IngestError
+from tasks.contracts.spec import Spec
+from tasks.landing import (
+    CheckedSource,
+    LandedBatch,
+    LandingReport,
+    check_sources,
+    land_file,
+    landed_text,
+)
+from tasks.landing_rows import EngineLimits
+from tasks.source_files import find_sources
+from tasks.specs import load_spec
+
+
+def _is_transient(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Retry what the storage did, never what is wrong with a file."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, OSError)
+
+
+@task(name="check-sources", cache_policy=NO_CACHE, persist_result=False)
+def check(store: Store, prefix: str, spec: Spec, source: str) -> list[CheckedSource]:
+    """Find the source files and compare their columns with the specification."""
+    return check_sources(store, prefix, spec, find_sources(spec, Path(source)))
+
+
+@task(
+    name="land-file",
+    task_run_name="land {table}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retry_condition_fn=_is_transient,
+)
+def land_one(
+    table: str,
+    checked: CheckedSource,
+    *,
+    store: Store,
+    prefix: str,
+    spec: Spec,
+    landed_on: date,
+    landed_at: datetime,
+    limits: EngineLimits,
+) -> LandedBatch:
+    """Land one checked source file in bronze `table`."""
+    return land_file(
+        store,
+        prefix,
+        spec.table(table),
+        checked,
+        landed_on=landed_on,
+        landed_at=landed_at,
+        limits=limits,
+    )
+
+
+# Two at a time: each uses all threads of the engine, and waits for the disk in between.
+@flow(name="ingest", task_runner=ThreadPoolTaskRunner(max_workers=2), persist_result=False)  # type: ignore[arg-type]
+def ingest(
+    pipeline: str,
+    source: str,
+    landed_on: date | None = None,
+    lake: str | None = None,
+    environment: str | None = None,
+) -> LandingReport:
+    """Land the files at or below `source` in bronze of `pipeline`.
+
+    `landed_on` is the partition of rows whose files do not say theirs (the day of the run if left
+    out); `lake` is the root of a local lake. Raises ConfigurationError and IngestError; files that
+    are not at fault are landed nevertheless.
+    """
+    settings = load_settings(environment, lake_root=lake)
+    spec = load_spec(pipeline)
+    places = settings.lake()
+    prefix = places.bronze_prefix(pipeline)
+    landed_at = _started_at()
+    checked = check(places.bronze, prefix, spec, source)
+    landing = land_one.with_options(
+        retries=settings.retries, retry_delay_seconds=settings.retry_delay_seconds
+    )
+    futures = [
+        landing.submit(
+            item.source.table,
+            item,
+            store=places.bronze,
+            prefix=prefix,
+            spec=spec,
+            landed_on=landed_on or landed_at.date(),
+            landed_at=landed_at,
+            limits=EngineLimits(settings.threads, settings.memory_limit),
+        )
+        for item in checked
+    ]
+    wait(futures)
+    results = [future.result(raise_on_failure=False) for future in futures]
+    batches = tuple(result for result in results if isinstance(result, LandedBatch))
+    for fault in results:
+        if isinstance(fault, IngestError):
+            raise IngestError(f"{fault} ({landed_text(len(batches), len(checked))})") from fault
+        if isinstance(fault, BaseException):
+            raise fault
+    return LandingReport(batches)
+
+
+def _started_at() -> datetime:
+    """When the run was to start: a retry of the flow lands under the same time."""
+    scheduled = flow_run.get_scheduled_start_time()
+    return datetime.fromtimestamp(scheduled.timestamp(), UTC).replace(microsecond=0)

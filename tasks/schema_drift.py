@@ -1,0 +1,78 @@
+"""How the columns of a source file differ from those that the specification expects.
+
+Belongs here: the pure comparison and its wording. Does not belong here: finding out the columns of
+a file (`source_columns.py`), or what becomes of a file that does not fit (`landing.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tasks.contracts.names import did_you_mean
+from tasks.contracts.spec import AUDIT_COLUMNS, Table
+
+
+@dataclass(frozen=True)
+class ReceivedColumn:
+    """A column of a source file: `physical` names its type, `family` is what that is comparable to.
+
+    `text` are values of a format without types; they may become any type. `null` is the type of a
+    Parquet column without any value.
+    """
+
+    name: str
+    family: str
+    physical: str
+
+
+@dataclass(frozen=True)
+class SchemaComparison:
+    """`problems` keep a file from being landed; `drift` is reported and does not."""
+
+    problems: tuple[str, ...]
+    drift: tuple[str, ...]
+
+
+def compare_columns(table: Table, received: Sequence[ReceivedColumn]) -> SchemaComparison:
+    """Compare `received` with what `table` expects; audit columns may be absent."""
+    expected = {column.name: column.type for column in table.columns}
+    families = {column.name: column for column in received}
+    unknown = [c.name for c in received if c.name not in expected and c.name not in AUDIT_COLUMNS]
+    problems = list(_name_clashes([column.name for column in received]))
+    for name in expected:
+        if name not in families:
+            problems.append(f"column '{name}' is missing{_meant(name, unknown)}")
+    for name, wanted in (expected | dict.fromkeys(AUDIT_COLUMNS, "string")).items():
+        column = families.get(name)
+        if column is not None and column.family not in ("text", "null", wanted):
+            problems.append(f"column '{name}' is {column.physical}, expected {wanted}")
+    drift = [
+        f"{table.name}: column '{name}' is not in the specification; "
+        "kept in bronze, ignored by silver"
+        for name in unknown
+        if name != table.partition.column
+    ]
+    return SchemaComparison(tuple(problems), tuple(drift))
+
+
+def _meant(name: str, unknown: list[str]) -> str:
+    other_case = next((u for u in unknown if u.strip().lower() == name), None)
+    if other_case is not None:
+        return f"; did you mean '{other_case}'? Names must be equal to the letter"
+    return did_you_mean(name, unknown) if unknown else ""
+
+
+def _name_clashes(names: Iterable[str]) -> Iterable[str]:
+    seen: dict[str, str] = {}
+    for position, name in enumerate(names, start=1):
+        if not name.strip():
+            yield f"column {position} has no name"
+            continue
+        earlier = seen.setdefault(name.lower(), name)
+        if earlier is name:
+            continue
+        if earlier == name:
+            yield f"column '{name}' occurs twice"
+        else:
+            yield f"columns '{earlier}' and '{name}' differ in case only"

@@ -1,0 +1,160 @@
+"""Finding the files that are to be landed, and telling which table and partition each belongs to.
+
+Belongs here: names and folders of source files, nothing about what is in them. Does not belong
+here: reading or landing them (`source_columns.py`, `landing.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path, PurePosixPath
+from typing import Literal
+from urllib.parse import unquote
+
+from tasks.bronze_inventory import UNKNOWN_PARTITION
+from tasks.contracts.errors import IngestError
+from tasks.contracts.names import did_you_mean
+from tasks.contracts.spec import Spec
+
+SourceFormat = Literal["csv", "jsonl", "parquet"]
+Compression = Literal["gzip", "zstd"]
+
+_FORMATS: dict[str, SourceFormat] = {
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+}
+_COMPRESSIONS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
+# Other files (notes, checksums) are passed over; these hold rows that would be missed.
+_UNREADABLE = (
+    *(".json", ".tsv", ".xls", ".xlsx", ".avro", ".orc", ".arrow", ".feather"),
+    *(".zip", ".bz2", ".xz", ".gz", ".zst"),
+)
+_READABLE = ".csv, .jsonl, .ndjson (each also .gz or .zst) and .parquet"
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file to be landed. `name` is its path relative to the source, with `/`.
+
+    `partition` is the value of the table's partition folder in the path, decoded, if there is one.
+    """
+
+    table: str
+    path: Path
+    name: str
+    format: SourceFormat
+    compression: Compression | None = None
+    partition: str | None = None
+
+
+def find_sources(spec: Spec, source: Path) -> list[SourceFile]:
+    """Return the data files at or below `source`, ordered by table (as in `spec`) and name.
+
+    The table is that of the nearest folder below `source` which is named as one; else of the file
+    name (`orders.csv`, `orders-2024-01-14.jsonl`; the longest table name wins); else of the folder
+    that the source itself lies in. Hidden files, and those whose name starts with `_`, are passed
+    over. Raises IngestError for a file of no table or of a format that cannot be read, and when
+    there is no file at all.
+    """
+    if not source.exists():
+        raise IngestError(f"{source}: there is no such file or folder")
+    single = source.is_file()
+    base = source.parent if single else source
+    paths = [source] if single else [p for p in source.rglob("*") if _is_data(p, source)]
+    found = []
+    for path in paths:
+        relative = PurePosixPath(path.relative_to(base).as_posix())
+        kind = _format_of(relative, must_be_known=single)
+        if kind is not None:
+            found.append(_classified(spec, path, relative, base.absolute(), kind))
+    if not found:
+        raise IngestError(f"{source}: no file to land; files end in {_READABLE}")
+    order = {table.name: number for number, table in enumerate(spec.tables)}
+    return sorted(found, key=lambda file: (order[file.table], file.name))
+
+
+def _is_data(path: Path, source: Path) -> bool:
+    parts = path.relative_to(source).parts
+    return path.is_file() and not any(part.startswith((".", "_")) for part in parts)
+
+
+def _format_of(
+    name: PurePosixPath, *, must_be_known: bool
+) -> tuple[SourceFormat, Compression | None] | None:
+    suffixes = [suffix.lower() for suffix in name.suffixes] or [""]
+    compression = _COMPRESSIONS.get(suffixes[-1])
+    kind = _FORMATS.get(suffixes[-2] if compression and len(suffixes) > 1 else suffixes[-1])
+    if kind is not None and not (kind == "parquet" and compression):
+        return kind, compression
+    if must_be_known or suffixes[-1] in _UNREADABLE:
+        raise IngestError(f"{name}: this format is not read; convert it to {_READABLE}")
+    return None
+
+
+def _classified(
+    spec: Spec,
+    path: Path,
+    relative: PurePosixPath,
+    base: Path,
+    kind: tuple[SourceFormat, Compression | None],
+) -> SourceFile:
+    tables = [table.name for table in spec.tables]
+    above = list(_folders_of_source(base))
+    table = (
+        _first_table(reversed(relative.parts[:-1]), tables)
+        or _table_of_name(relative.name, tables)
+        or _first_table(above, tables)
+    )
+    if table is None:
+        stem = relative.name.split(".")[0]
+        wrong = next((p for p in relative.parts[:-1] if _looks_misspelt(p, tables)), stem)
+        raise IngestError(
+            f"{relative}: belongs to no table of {spec.pipeline}{did_you_mean(wrong, tables)}; "
+            "name the file or a folder above it as the table"
+        )
+    column = spec.table(table).partition.column
+    values = _partition_values((*reversed(above), *relative.parts[:-1]), column)
+    partition = values[-1] if values else None
+    if spec.table(table).partition.kind == "date" and partition not in (None, UNKNOWN_PARTITION):
+        _checked_date(str(relative), column, str(partition))
+    file_format, compression = kind
+    return SourceFile(table, path, str(relative), file_format, compression, partition)
+
+
+def _looks_misspelt(wrong: str, tables: list[str]) -> bool:
+    return "did you mean" in did_you_mean(wrong, tables)
+
+
+def _folders_of_source(base: Path) -> Iterator[str]:
+    """The name of the source's folder; of a partition folder, also those up to its table's."""
+    for folder in (base, *base.parents):
+        yield folder.name
+        if "=" not in folder.name:
+            return
+
+
+def _first_table(folders: Iterator[str] | list[str], tables: list[str]) -> str | None:
+    return next((folder for folder in folders if folder in tables), None)
+
+
+def _table_of_name(name: str, tables: list[str]) -> str | None:
+    fitting = [t for t in tables if name.startswith((f"{t}.", f"{t}-", f"{t}_"))]
+    return max(fitting, key=len, default=None)
+
+
+def _partition_values(folders: tuple[str, ...], column: str) -> list[str]:
+    pairs = [folder.partition("=") for folder in folders]
+    return [unquote(value) for key, sign, value in pairs if sign and key == column]
+
+
+def _checked_date(name: str, column: str, value: str) -> None:
+    try:
+        valid = date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        valid = False
+    if not valid:
+        raise IngestError(f"{name}: the folder '{column}={value}' is no date YYYY-MM-DD")
