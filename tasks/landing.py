@@ -145,9 +145,13 @@ def landed_text(landed: int, of: int) -> str:
 def check_sources(
     store: Store, prefix: str, spec: Spec, sources: Sequence[SourceFile]
 ) -> list[CheckedSource]:
-    """Compare the columns of each source that is not landed yet; raises IngestError."""
+    """Compare the columns of each source that is not landed yet.
+
+    Raises IngestError with what is wrong with each file.
+    """
     attempts: dict[str, dict[str, set[str]]] = {}
     checked = []
+    faults = []
     for source in sources:
         table_prefix = f"{prefix}{source.table}/"
         sha256 = file_sha256(source.path)
@@ -157,9 +161,17 @@ def check_sources(
             continue
         if source.table not in attempts:
             attempts[source.table] = _partitions_of_batches(store.list(table_prefix), table_prefix)
-        received, drift = _fitting_columns(spec.table(source.table), source)
+        try:
+            received, drift = _fitting_columns(spec.table(source.table), source)
+        except IngestError as error:
+            faults.append(str(error))
+            continue
         leftovers = tuple(sorted(attempts[source.table].get(batch_id, ())))
         checked.append(CheckedSource(source, batch_id, sha256, received, drift, leftovers))
+    if len(faults) > 1:
+        faults.insert(0, f"{len(faults)} files cannot be landed; nothing was")
+    if faults:
+        raise IngestError("\n  ".join(faults))
     return checked
 
 

@@ -40,9 +40,7 @@ def compare_columns(table: Table, received: Sequence[ReceivedColumn]) -> SchemaC
     families = {column.name: column for column in received}
     unknown = [c.name for c in received if c.name not in expected and c.name not in AUDIT_COLUMNS]
     problems = list(_name_clashes([column.name for column in received]))
-    for name in expected:
-        if name not in families:
-            problems.append(f"column '{name}' is missing{_meant(name, unknown)}")
+    problems.extend(_missing([name for name in expected if name not in families], unknown))
     for name, wanted in (expected | dict.fromkeys(AUDIT_COLUMNS, "string")).items():
         column = families.get(name)
         if column is not None and column.family not in ("text", "null", wanted):
@@ -56,11 +54,22 @@ def compare_columns(table: Table, received: Sequence[ReceivedColumn]) -> SchemaC
     return SchemaComparison(tuple(problems), tuple(drift))
 
 
-def _meant(name: str, unknown: list[str]) -> str:
-    other_case = next((u for u in unknown if u.strip().lower() == name), None)
-    if other_case is not None:
-        return f"; did you mean '{other_case}'? Names must be equal to the letter"
-    return did_you_mean(name, unknown) if unknown else ""
+def _missing(names: list[str], unknown: list[str]) -> Iterable[str]:
+    """A problem for each name that was probably misspelt, and one for all others together."""
+    others = []
+    for name in names:
+        other_case = next((u for u in unknown if u.strip().lower() == name), None)
+        hint = did_you_mean(name, unknown)
+        if other_case is not None:
+            hint = f"; did you mean '{other_case}'? Names must be equal to the letter"
+        if "did you mean" in hint:
+            yield f"column '{name}' is missing{hint}"
+        else:
+            others.append(f"'{name}'")
+    if others:
+        column, verb = ("column", "is") if len(others) == 1 else ("columns", "are")
+        instead = f"; the file has instead: {', '.join(unknown)}" if unknown else ""
+        yield f"{column} {', '.join(others)} {verb} missing{instead}"
 
 
 def _name_clashes(names: Iterable[str]) -> Iterable[str]:
