@@ -43,7 +43,7 @@ class Store(Protocol):
         """
 
     def list(self, prefix: str) -> list[str]:
-        """Return the keys below `prefix`, sorted."""
+        """Return the keys below the folder `prefix` (or the one key `prefix`), sorted."""
 
     def exists(self, key: str) -> bool:
         """Tell whether there is an object at `key`."""
@@ -106,6 +106,8 @@ class LocalStore:
 
     def list(self, prefix: str) -> list[str]:
         folder = self.root / prefix
+        if folder.is_file():
+            return [prefix]
         if not folder.is_dir():
             return []
         found = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))

@@ -6,7 +6,9 @@ building the rows (silver and its dbt models).
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -16,14 +18,16 @@ from pydantic import BaseModel, ConfigDict
 
 from blocks.lake import Lake
 from blocks.store import VersionConflictError
+from tasks.bronze_inventory import BronzeTable
 from tasks.contracts.errors import PublishConflictError, ReleaseError
 from tasks.contracts.manifest import MANIFEST_NAME
 from tasks.contracts.release import PublishedTable
 from tasks.contracts.run_record import GateMode, GateResult
-from tasks.contracts.spec import Dimension
+from tasks.contracts.spec import Dimension, Spec
 from tasks.gates import judged
 from tasks.published_files import describe_table
 from tasks.run_context import RunContext
+from tasks.silver import with_parents
 
 
 class SnapshotManifest(BaseModel):
@@ -77,6 +81,19 @@ def read_snapshot(lake: Lake, pipeline: str, dimension: str, day: date) -> Snaps
         return None
     except ValueError as error:
         raise ReleaseError(f"{lake.silver.url(key)} is no snapshot manifest: {error}") from error
+
+
+def snapshot_inputs(
+    spec: Spec, dimension: Dimension, inventory: Mapping[str, BronzeTable], run_date: date
+) -> str:
+    """Return a hash of all that decides a snapshot's rows: files, rules, and the day if a rule asks."""
+    tables = [spec.table(name) for name in with_parents(spec, [dimension.table])]
+    parts: list[str] = []
+    for table in tables:
+        parts += [inventory[table.name].fingerprint, table.model_dump_json()]
+        if any(rule.not_after_run_date or rule.sql for rule in table.rules):
+            parts.append(run_date.isoformat())
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
 
 
 def is_fresh(

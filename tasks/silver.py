@@ -97,7 +97,8 @@ def build_silver(
     )
     counts = {}
     for row in pq.read_table(outputs["audit.row_counts"] / "part-0.parquet").to_pylist():
-        counts[row.pop("table_name")] = RowCounts(**row)
+        name = row.pop("table_name")
+        counts[name] = RowCounts(**row)
     return SilverBuild(counts, tuple(nodes))
 
 

@@ -26,13 +26,16 @@
         )
     {% endcall %}
     {%- set files = written_files(folder) -%}
+    {%- if not files -%}
+        {# No row, no partition: an empty file still tells readers the columns. #}
+        {%- set files = [folder ~ '/part-0.parquet'] -%}
+        {% call statement('empty') %}
+            copy (select * from ({{ sql }}) as model where false) to '{{ files[0] }}' (format parquet)
+        {% endcall %}
+    {%- endif -%}
     {% call statement('view') %}
         create or replace view {{ target_relation }} as
-        {%- if files %}
         select * from read_parquet({{ files }}, hive_partitioning = false)
-        {%- else %}
-        select * from ({{ sql }}) as model where false
-        {%- endif %}
     {% endcall %}
     {{ adapter.commit() }}
     {{ run_hooks(post_hooks, inside_transaction=False) }}

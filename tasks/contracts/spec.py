@@ -226,6 +226,18 @@ class Pii(_Entry):
     kind: Literal["name", "email", "phone", "address", "identifier", "birth", "other"] = "other"
 
 
+class DailyChart(_Entry):
+    """A daily figure for the report, with the band outside which a day counts as anomalous."""
+
+    table: str = Field(description="A published table, `layer.name`, with a row a day.")
+    date: Name
+    value: Name
+    mean: Name
+    deviation: Name
+    anomaly: Name
+    band: float = Field(2.0, gt=0, description="Deviations from the mean to the band's edge.")
+
+
 INGESTION_DATE = "ingestion_dt"
 AUDIT_COLUMNS = ("batch_id", "ingestion_ts", "event_id", "source_file")
 
@@ -242,6 +254,7 @@ class Spec(_Entry):
     gates: Gates = Gates()
     retention: Retention = Retention()
     pii: tuple[Pii, ...] = ()
+    chart: DailyChart | None = None
 
     def table(self, name: str) -> Table:
         return next(table for table in self.tables if table.name == name)

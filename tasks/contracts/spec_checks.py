@@ -22,6 +22,7 @@ def spec_problems(spec: Spec) -> list[str]:
         *_transforms(spec),
         *_gold(spec),
         *_pii(spec),
+        *_chart(spec),
     ]
 
 
@@ -166,6 +167,10 @@ def published_inputs(spec: Spec) -> set[str]:
 
 def _transforms(spec: Spec) -> Iterator[str]:
     yield from _duplicates("transforms", (t.name for t in spec.transforms), "transform")
+    tables = {name for t in spec.tables for name in (t.name, f"{t.name}_quarantine")}
+    for index, transform in enumerate(spec.transforms):
+        if transform.name in tables:
+            yield f"transforms[{index}].name: '{transform.name}' is a silver table already"
     known = published_inputs(spec)
     later = {f"enriched.{t.name}" for t in spec.transforms}
     for index, transform in enumerate(spec.transforms):
@@ -203,3 +208,10 @@ def _pii(spec: Spec) -> Iterator[str]:
                 f"pii[{index}].column: no column '{entry.column}' in {entry.table}"
                 f"{did_you_mean(entry.column, tables[entry.table])}"
             )
+
+
+def _chart(spec: Spec) -> Iterator[str]:
+    known = published_inputs(spec) | {f"enriched.{t.name}" for t in spec.transforms}
+    known |= {f"gold.{fact.name}" for fact in spec.gold}
+    if spec.chart is not None and spec.chart.table not in known:
+        yield f"chart.table: no table '{spec.chart.table}'{did_you_mean(spec.chart.table, known)}"

@@ -1,0 +1,112 @@
+"""The flow that refreshes the dimension snapshots of a pipeline.
+
+Belongs here: the order of its steps. It runs alone, on its own schedule, or as a subflow of the main run.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, date, datetime
+
+from prefect import flow
+from prefect.futures import wait
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from tasks.contracts.errors import GateError
+from tasks.contracts.run_record import GateMode
+from tasks.dimensions import is_fresh, read_pointer, read_snapshot, snapshot_inputs
+from tasks.run_opening import close_run, find_run, open_run
+from tasks.run_state import RunState
+from tasks.run_steps import (
+    build_silver_models,
+    inspect_bronze,
+    judge_snapshot,
+    show_snapshots,
+    use_snapshot,
+)
+from tasks.silver import with_parents
+
+
+@flow(
+    name="refresh-dimensions",
+    flow_run_name="dimensions of {pipeline}",
+    task_runner=ThreadPoolTaskRunner(max_workers=4),
+    persist_result=False,
+)
+def refresh_dimensions(
+    pipeline: str,
+    run_date: date | None = None,
+    lake: str | None = None,
+    bronze: str | None = None,
+    gates: GateMode | None = None,
+    environment: str | None = None,
+    run_id: str | None = None,
+) -> dict[str, date]:
+    """Take a new snapshot of each dimension that is due, and return the day of each current one.
+
+    Args:
+        pipeline: Name of the pipeline (`ecommerce`).
+        run_date: The day as of which the snapshot is taken; today (UTC) by default.
+        lake: Root folder of the lake; the environment's by default.
+        bronze: Folder of bronze that another team wrote, read in place.
+        gates: `warn` or `strict`; the environment's by default.
+        environment: Name of the environment; MEDALLION_ENV, else `local`.
+        run_id: Set by the main run when it calls this as a subflow.
+    """
+    state = find_run(run_id)
+    if state is not None:
+        return _refresh(state)
+    state = open_run(
+        pipeline,
+        now=datetime.now(UTC),
+        token=secrets.token_hex(3),
+        run_date=run_date,
+        lake=lake,
+        bronze=bronze,
+        gates=gates,
+        environment=environment,
+    )
+    try:
+        return _refresh(state)
+    finally:
+        close_run(state)
+
+
+def _refresh(state: RunState) -> dict[str, date]:
+    run = state.run
+    dimensions = run.spec.dimensions
+    needed = with_parents(run.spec, (d.table for d in dimensions))
+    found = [inspect_bronze.submit(state, t) for t in needed if t not in state.inventory]
+    wait(found)
+    state.pass_gate("bronze")
+
+    pointer = read_pointer(run.lake, run.pipeline)
+    inputs = {
+        d.name: snapshot_inputs(run.spec, d, state.inventory, run.run_date) for d in dimensions
+    }
+    due = []
+    for dimension in dimensions:
+        day = pointer.snapshots.get(dimension.name)
+        current = read_snapshot(run.lake, run.pipeline, dimension.name, day) if day else None
+        if not is_fresh(dimension, current, run.run_date, inputs[dimension.name]):
+            due.append(dimension)
+        else:
+            state.tell(f"dims.{dimension.name}: the snapshot of {day} is still fresh")
+    current_days = dict(pointer.snapshots)
+    if due:
+        tables = with_parents(run.spec, (d.table for d in due))
+        build_silver_models(state, tables, [d.name for d in due])
+        passed = [d.name for d in due if judge_snapshot(state, d.name, inputs[d.name])]
+        if passed:
+            show_snapshots(state, pointer, passed)
+        current_days |= dict.fromkeys(passed, run.run_date)
+    state.pass_gate("dims")
+    for dimension in dimensions:
+        day = current_days.get(dimension.name)
+        if day is None or day > run.run_date:
+            raise GateError(
+                f"dims.{dimension.name}: the new snapshot failed its gate, and there is no earlier one"
+            )
+    for future in [use_snapshot.submit(state, d.name, current_days[d.name]) for d in dimensions]:
+        future.result()
+    return {d.name: current_days[d.name] for d in dimensions}

@@ -1,0 +1,158 @@
+"""The main flow: a whole run of a pipeline, from bronze to one published release.
+
+Belongs here: the order of the stages, and what happens when one fails. Does not belong here: what a stage
+computes (`tasks/`).
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from prefect import flow
+from prefect.futures import PrefectFuture
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.dimensions import refresh_dimensions
+from tasks.contracts.release import PublishedTable
+from tasks.contracts.run_record import GateMode, RunRecord
+from tasks.releases import read_current
+from tasks.run_artifacts import show_in_prefect
+from tasks.run_opening import close_run, open_run
+from tasks.run_state import RunState
+from tasks.run_steps import (
+    build_gold_models,
+    build_silver_models,
+    enrich,
+    inspect_bronze,
+    judge_reconciliations,
+    publish_release,
+    register_fact,
+    register_silver,
+    report,
+)
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What a run that published returns to its caller in the same process."""
+
+    record: RunRecord
+    tables: dict[str, PublishedTable]
+    report: str
+
+
+class RunFailedError(Exception):
+    """A run failed after it began; carries what it recorded, and its cause."""
+
+    def __init__(self, record: RunRecord, report: str) -> None:
+        super().__init__(record.error)
+        self.record = record
+        self.report = report
+
+
+@flow(
+    name="run-pipeline",
+    flow_run_name="run of {pipeline}",
+    task_runner=ThreadPoolTaskRunner(max_workers=4),
+    persist_result=False,
+)
+def run_pipeline(
+    pipeline: str,
+    run_date: date | None = None,
+    lake: str | None = None,
+    bronze: str | None = None,
+    source: str | None = None,
+    gates: GateMode | None = None,
+    environment: str | None = None,
+) -> RunOutcome:
+    """Run a pipeline for one day and publish all of its tables at once.
+
+    Args:
+        pipeline: Name of the pipeline (`ecommerce`).
+        run_date: The day to run for, inclusive; today (UTC) by default.
+        lake: Root folder of the lake; the environment's by default.
+        bronze: Folder of bronze that another team wrote, read in place.
+        source: A file or folder to land in bronze first.
+        gates: `warn` or `strict`; the environment's by default.
+        environment: Name of the environment; MEDALLION_ENV, else `local`.
+
+    Raises:
+        ConfigurationError: the call, specification or environment is wrong; nothing was begun.
+        RunFailedError: a stage failed; nothing was published.
+    """
+    state = open_run(
+        pipeline,
+        now=datetime.now(UTC),
+        token=secrets.token_hex(3),
+        run_date=run_date,
+        lake=lake,
+        bronze=bronze,
+        gates=gates,
+        environment=environment,
+    )
+    try:
+        if source is not None:
+            from flows.ingest import ingest
+            with state.stage("ingest"):
+                ingest(
+                    pipeline,
+                    source,
+                    landed_on=state.run.run_date,
+                    lake=lake,
+                    environment=environment,
+                )
+        release = _run(state)
+    except Exception as error:
+        record, path = report(state, None, str(error) or type(error).__name__)
+        show_in_prefect(record, path)
+        raise RunFailedError(record, path) from error
+    finally:
+        close_run(state)
+    record, path = report(state, release, None)
+    show_in_prefect(record, path)
+    return RunOutcome(record, state.tables, path)
+
+
+def _run(state: RunState) -> int:
+    run = state.run
+    base = read_current(run.lake, run.pipeline)
+    tables = [table.name for table in run.spec.tables]
+    with state.stage("bronze"):
+        _all([inspect_bronze.submit(state, table) for table in tables])
+        state.pass_gate("bronze")
+    with state.stage("dimensions"):
+        refresh_dimensions(run.pipeline, run_date=run.run_date, run_id=run.run_id)
+    with state.stage("silver"):
+        _all([register_silver.submit(state, table) for table in state.builds])
+        rest = [table for table in tables if table not in state.builds]
+        build_silver_models(state, rest, [])
+        _all([register_silver.submit(state, table) for table in rest])
+        state.pass_gate("silver")
+    with state.stage("enriched"):
+        futures: dict[str, PrefectFuture[None]] = {}
+        for transform in run.spec.transforms:
+            reads = [*transform.inputs.values(), transform.checks.rows_equal]
+            needed = [futures[name] for name in reads if name in futures]
+            futures[f"enriched.{transform.name}"] = enrich.submit(
+                state, transform.name, wait_for=needed
+            )
+        _all(list(futures.values()))
+        state.pass_gate("enriched")
+    with state.stage("gold"):
+        if run.spec.gold:
+            nodes = build_gold_models(state)
+            _all([register_fact.submit(state, fact.name, nodes) for fact in run.spec.gold])
+            judge_reconciliations(state, nodes)
+        state.pass_gate("gold")
+    with state.stage("publish"):
+        return publish_release(state, base)
+
+
+def _all(futures: list[PrefectFuture[None]]) -> None:
+    """Wait for all, then raise the first failure: the others have been recorded by then."""
+    for future in futures:
+        future.wait()
+    for future in futures:
+        future.result()

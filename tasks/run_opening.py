@@ -1,0 +1,62 @@
+"""Opening a run: specification, settings and lake become one `RunState`.
+
+Belongs here: resolving a call's parameters, and the runs that are open in this process (so that a
+subflow finds the run it belongs to). Does not belong here: the clock; the moment is a parameter.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+
+from blocks.settings import load_settings
+from tasks.contracts.errors import ConfigurationError
+from tasks.contracts.run_record import GateMode
+from tasks.run_context import RunContext
+from tasks.run_state import RunState
+from tasks.specs import load_spec
+
+_OPEN: dict[str, RunState] = {}
+
+
+def open_run(
+    pipeline: str,
+    *,
+    now: datetime,
+    token: str,
+    run_date: date | None = None,
+    lake: str | None = None,
+    bronze: str | None = None,
+    gates: GateMode | None = None,
+    environment: str | None = None,
+) -> RunState:
+    """Open a run of `pipeline`, of the day of `now` unless `run_date` is given.
+
+    The run id begins with the start, so that ids sort by time; `token` keeps them apart.
+    Raises ConfigurationError when a parameter, the specification or the environment is wrong.
+    """
+    spec = load_spec(pipeline)
+    settings = load_settings(environment, lake_root=lake, gates=gates)
+    if bronze is not None and not Path(bronze).is_dir():
+        raise ConfigurationError(f"--bronze {bronze}: no such folder")
+    context = RunContext(
+        spec=spec,
+        run_id=f"{now:%Y%m%dT%H%M%SZ}-{token}",
+        run_date=run_date or now.date(),
+        started_at=now,
+        settings=settings,
+        lake=settings.lake(Path(bronze).absolute() if bronze is not None else None),
+    )
+    state = RunState(context)
+    _OPEN[context.run_id] = state
+    return state
+
+
+def find_run(run_id: str | None) -> RunState | None:
+    """Return the run of this id that is open in this process, if there is one."""
+    return _OPEN.get(run_id) if run_id is not None else None
+
+
+def close_run(state: RunState) -> None:
+    """Forget an open run."""
+    _OPEN.pop(state.run.run_id, None)

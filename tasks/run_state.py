@@ -1,0 +1,110 @@
+"""What is known of a run while it goes on, and the record that it becomes.
+
+Belongs here: collecting tables, gates and timings from steps that run side by side. Does not belong here:
+computing any of them, or writing the record (`audit.py`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from tasks.bronze_inventory import BronzeTable
+from tasks.contracts.release import PublishedTable
+from tasks.contracts.run_record import (
+    DayFigure,
+    GateResult,
+    PastRun,
+    RunRecord,
+    RunStatus,
+    StageRecord,
+    TableRecord,
+)
+from tasks.gates import enforce
+from tasks.run_context import RunContext
+from tasks.silver import SilverBuild
+
+log = logging.getLogger("medallion")
+
+
+class RunState:
+    """A plain object on purpose: Prefect walks through dataclasses and models given to tasks."""
+
+    def __init__(self, run: RunContext) -> None:
+        self.run = run
+        self.inventory: dict[str, BronzeTable] = {}
+        self.builds: dict[str, SilverBuild] = {}
+        self.tables: dict[str, PublishedTable] = {}
+        self.records: dict[str, TableRecord] = {}
+        self.gates: list[GateResult] = []
+        self.reasons: dict[str, dict[str, int]] = {}
+        self.stages: list[StageRecord] = []
+        self.revenue: tuple[DayFigure, ...] = ()
+        self.history: tuple[PastRun, ...] = ()
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._began
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage, and record whether it was done."""
+        offset = self.seconds
+        status: Literal["done", "failed"] = "failed"
+        self.tell(f"{name} ...", stage=name)
+        try:
+            yield
+            status = "done"
+        finally:
+            seconds = self.seconds - offset
+            self.stages.append(
+                StageRecord(stage=name, status=status, offset_seconds=offset, seconds=seconds)
+            )
+            self.tell(f"{name} {status} in {seconds:.1f} s", stage=name, status=status)
+
+    def tell(self, message: str, **fields: object) -> None:
+        """Log progress: a line for a person, fields for a machine."""
+        log.info(message, extra={"run_id": self.run.run_id, "fields": fields})
+
+    def judge(self, gates: Iterable[GateResult]) -> None:
+        """Keep gate results and log the breaches."""
+        for gate in gates:
+            self.gates.append(gate)
+            if gate.status != "pass":
+                text = f"{gate.layer}.{gate.table}: {gate.check}: {gate.message}"
+                log.warning(text, extra={"run_id": self.run.run_id, "fields": gate.model_dump()})
+
+    def pass_gate(self, layer: str) -> None:
+        """Raise if a check of `layer` stops the run."""
+        enforce(gate for gate in self.gates if gate.layer == layer)
+
+    def record(
+        self, status: RunStatus, *, release: int | None = None, error: str | None = None
+    ) -> RunRecord:
+        """Return the run's record as of now."""
+        order = {"silver": 0, "dims": 1, "enriched": 2, "gold": 3}
+        names = sorted(self.records, key=lambda name: order.get(name.partition(".")[0], 9))
+        return RunRecord(
+            pipeline=self.run.pipeline,
+            run_id=self.run.run_id,
+            run_date=self.run.run_date,
+            environment=self.run.settings.environment,
+            gate_mode=self.run.settings.gates,
+            status=status,
+            release=release,
+            started_at=self.run.started_at,
+            seconds=self.seconds,
+            error=error,
+            stages=tuple(self.stages),
+            tables=tuple(self.records[name] for name in names),
+            gates=tuple(self.gates),
+            quarantine_reasons={table: counts for table, counts in self.reasons.items() if counts},
+            drift=tuple(line for t in self.inventory.values() for line in t.drift),
+            revenue=self.revenue,
+            history=self.history,
+        )

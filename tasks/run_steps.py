@@ -1,0 +1,205 @@
+"""The steps of a run as Prefect tasks: each reads, calls pure functions, and writes.
+
+Belongs here: thin wrappers named after the table that they work on. Does not belong here: logic, or the
+order of the steps (`flows/`).
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from datetime import date
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.audit import daily_figures, past_runs, write_record
+from tasks.bronze_inventory import take_inventory
+from tasks.contracts.release import Release
+from tasks.contracts.run_record import RunRecord, TableRecord
+from tasks.dbt_runs import DbtNode
+from tasks.dimensions import (
+    Pointer,
+    dimension_gates,
+    keep_snapshot,
+    key_counts,
+    move_pointer,
+    previous_rows,
+    read_snapshot,
+)
+from tasks.enrichment import judge_transform, run_transform, transform_record
+from tasks.gates import bronze_gates
+from tasks.gold import build_gold, describe_fact, fact_record, judge_fact, reconciliation_gates
+from tasks.releases import Current, next_number, publish
+from tasks.run_state import RunState
+from tasks.silver import QUARANTINE, build_silver, describe_silver
+from tasks.specs import spec_fingerprint
+
+
+@task(task_run_name="bronze {table}", cache_policy=NO_CACHE, persist_result=False)
+def inspect_bronze(state: RunState, table: str) -> None:
+    """Verify what the manifests of one bronze table list."""
+    run = state.run
+    found = take_inventory(
+        run.lake, run.spec, run.spec.table(table), run.run_date, threads=run.settings.threads
+    )
+    state.inventory[table] = found
+    state.judge(bronze_gates(run.spec, found))
+
+
+@task(task_run_name="silver models", cache_policy=NO_CACHE, persist_result=False)
+def build_silver_models(state: RunState, tables: list[str], snapshots: list[str]) -> None:
+    """Let dbt judge, deduplicate and quarantine the rows of `tables`."""
+    built = {f"silver.{name}": state.tables[f"silver.{name}"] for name in state.builds}
+    made = build_silver(
+        state.run,
+        state.inventory,
+        tables,
+        built=built,
+        snapshots=snapshots,
+        progress=_counter(state, "silver", 3 * len(tables) + len(snapshots)),
+    )
+    state.builds.update(dict.fromkeys(tables, made))
+
+
+@task(task_run_name="silver {table}", cache_policy=NO_CACHE, persist_result=False)
+def register_silver(state: RunState, table: str) -> None:
+    """Describe one silver table and its quarantine, and judge them."""
+    run = state.run
+    result = describe_silver(
+        run, run.spec.table(table), state.inventory[table], state.builds[table]
+    )
+    state.tables[f"silver.{table}"] = result.silver
+    state.tables[f"silver.{table}{QUARANTINE}"] = result.quarantine
+    state.records[f"silver.{table}"] = result.record
+    state.reasons[table] = dict(result.reasons)
+    state.judge(result.gates)
+
+
+@task(task_run_name="snapshot {dimension}", cache_policy=NO_CACHE, persist_result=False)
+def judge_snapshot(state: RunState, dimension: str, inputs: str) -> bool:
+    """Judge a snapshot that was just built, and keep it in its partition if it passes."""
+    run = state.run
+    entry = next(d for d in run.spec.dimensions if d.name == dimension)
+    written = run.work_folder / "dims" / dimension / "part-0.parquet"
+    rows, distinct, nulls = key_counts(written, run.spec.table(entry.table).key)
+    gates = dimension_gates(
+        entry,
+        rows=rows,
+        distinct_keys=distinct,
+        null_keys=nulls,
+        previous=previous_rows(run.lake, run.pipeline, dimension, run.run_date),
+        mode=run.settings.gates,
+    )
+    state.judge(gates)
+    passed = all(gate.status == "pass" for gate in gates)
+    if passed:
+        keep_snapshot(run, entry, written, inputs)
+    return passed
+
+
+@task(task_run_name="snapshot pointer", cache_policy=NO_CACHE, persist_result=False)
+def show_snapshots(state: RunState, seen: Pointer, names: list[str]) -> None:
+    """Make the new snapshots of `names` the current ones."""
+    move_pointer(state.run, seen, dict.fromkeys(names, state.run.run_date))
+
+
+@task(task_run_name="dims {dimension}", cache_policy=NO_CACHE, persist_result=False)
+def use_snapshot(state: RunState, dimension: str, day: date) -> None:
+    """Take one dimension's current snapshot into the run."""
+    run = state.run
+    snapshot = read_snapshot(run.lake, run.pipeline, dimension, day)
+    assert snapshot is not None, f"the pointer names a snapshot of {dimension} that is not there"
+    state.tables[f"dims.{dimension}"] = snapshot.table
+    source = next(d.table for d in run.spec.dimensions if d.name == dimension)
+    state.records[f"dims.{dimension}"] = TableRecord(
+        table=f"dims.{dimension}",
+        layer="dims",
+        rows_in=snapshot.table.rows,
+        rows_out=snapshot.table.rows,
+        files=len(snapshot.table.files),
+        bytes=snapshot.table.bytes,
+        inputs=(f"silver.{source}",),
+    )
+
+
+@task(task_run_name="enriched {name}", cache_policy=NO_CACHE, persist_result=False)
+def enrich(state: RunState, name: str) -> None:
+    """Run one transform and judge its rows."""
+    began = time.monotonic()
+    run = state.run
+    transform = next(t for t in run.spec.transforms if t.name == name)
+    table = run_transform(run, transform, state.tables)
+    gates = judge_transform(run, transform, table, state.tables)
+    seconds = time.monotonic() - began
+    state.tables[f"enriched.{name}"] = table
+    state.records[f"enriched.{name}"] = transform_record(transform, table, state.tables, seconds)
+    state.judge(gates)
+    state.tell(f"enriched.{name}: {table.rows:,} rows in {seconds:.1f} s", table=name)
+
+
+@task(task_run_name="gold models", cache_policy=NO_CACHE, persist_result=False)
+def build_gold_models(state: RunState) -> list[DbtNode]:
+    """Let dbt build the facts and run their tests and the reconciliations."""
+    return build_gold(
+        state.run, state.tables, progress=_counter(state, "gold", len(state.run.spec.gold))
+    )
+
+
+@task(task_run_name="gold {fact}", cache_policy=NO_CACHE, persist_result=False)
+def register_fact(state: RunState, fact: str, nodes: list[DbtNode]) -> None:
+    """Describe one fact and judge it."""
+    entry = next(f for f in state.run.spec.gold if f.name == fact)
+    table = describe_fact(state.run, entry)
+    state.tables[f"gold.{fact}"] = table
+    state.records[f"gold.{fact}"] = fact_record(entry, table, state.tables, nodes)
+    state.judge(judge_fact(entry, table, nodes))
+
+
+@task(task_run_name="gold reconciliations", cache_policy=NO_CACHE, persist_result=False)
+def judge_reconciliations(state: RunState, nodes: list[DbtNode]) -> None:
+    """Keep the results of the tests that span several tables."""
+    state.judge(reconciliation_gates(state.run.spec.gold, nodes))
+
+
+@task(task_run_name="publish", cache_policy=NO_CACHE, persist_result=False)
+def publish_release(state: RunState, base: Current) -> int:
+    """Make every table visible at once: one release, one swap."""
+    run = state.run
+    release = Release(
+        pipeline=run.pipeline,
+        release=next_number(base),
+        previous=base.release,
+        run_id=run.run_id,
+        run_date=run.run_date,
+        created_at=run.started_at,
+        spec_fingerprint=spec_fingerprint(run.spec),
+        tables=dict(sorted(state.tables.items())),
+    )
+    return publish(run.lake, release, base).release
+
+
+@task(task_run_name="report", cache_policy=NO_CACHE, persist_result=False)
+def report(state: RunState, release: int | None, error: str | None) -> tuple[RunRecord, str]:
+    """Write the run's audit record and reports; return the record and where the report lies."""
+    run, chart = state.run, state.run.spec.chart
+    state.history = past_runs(run.lake, run.pipeline)
+    if chart is not None and chart.table in state.tables:
+        state.revenue = daily_figures(
+            run.lake, chart, state.tables[chart.table], until=run.run_date
+        )
+    record = state.record("failed" if error else "published", release=release, error=error)
+    path = write_record(run.lake, record)
+    shutil.rmtree(run.work_folder, ignore_errors=True)
+    return record, path
+
+
+def _counter(state: RunState, layer: str, total: int) -> Callable[[str], None]:
+    done: list[str] = []
+
+    def progress(node: str) -> None:
+        done.append(node)
+        state.tell(f"{layer}: {node} ({len(done)} of {total} models)", node=node, layer=layer)
+
+    return progress
