@@ -84,10 +84,8 @@ def event_id(
     for name in names:
         value = _canonical(name, expected.get(name), received[name])
         label = quoted(f"{len(name.encode())}:{name}=")
-        parts.append(
-            f"CASE WHEN {value} IS NULL THEN '' "
-            f"ELSE {label} || strlen({value}) || ':' || {value} END"
-        )
+        # NULL makes the whole part NULL, and concat leaves it out.
+        parts.append(f"{label} || strlen({value}) || ':' || {value}")
     return "'evt_' || sha256(concat('', " + ", ".join(parts) + "))"
 
 
@@ -97,9 +95,9 @@ def _canonical(name: str, wanted: ColumnType | None, column: ReceivedColumn) -> 
         return text
     trimmed = f"trim({text}, {_BLANKS})"
     if wanted == "integer":  # digits only: a cast would round 9.5 to 10
-        whole = f"regexp_full_match({trimmed}, '[+-]?[0-9]{{1,18}}')"
         number = f"CAST(TRY_CAST({trimmed} AS BIGINT) AS VARCHAR)"
-        return f"CASE WHEN {whole} THEN {number} ELSE {text} END"
+        fraction = f"contains({text}, '.') OR contains(lower({text}), 'e')"
+        return f"CASE WHEN {fraction} THEN {text} ELSE coalesce({number}, {text}) END"
     if wanted in ("float", "boolean"):
         kind = _ENGINE_TYPES[wanted]
         return f"coalesce(CAST(TRY_CAST({trimmed} AS {kind}) AS VARCHAR), {text})"
