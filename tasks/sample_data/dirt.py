@@ -80,8 +80,10 @@ def soil(plan: SamplePlan, table: str, unit: int, clean: pl.DataFrame) -> pl.Dat
     free = np.flatnonzero(~np.isin(np.arange(clean.height), spoiled))
     if len(free) == 0:
         free = np.arange(clean.height)
-    copies = _copies(plan, planted, random, free)
-    repaired = spoiled[chance(random, len(spoiled), _REPAIRED)]
+    copies = _copies(plan, planted, random, free, np.setdiff1d(free, odd))
+    chained = spoiled[: int(_is_chained(plan, table, unit))]
+    repairable = spoiled[len(chained) :]
+    repaired = repairable[chance(random, len(repairable), _REPAIRED)]
 
     # Every kind once: on this unit the kinds that are planted on it.
     wrong_kinds, odd_kinds = planted.kinds(WRONG[table]), planted.kinds(HARMLESS[table])
@@ -104,6 +106,7 @@ def soil(plan: SamplePlan, table: str, unit: int, clean: pl.DataFrame) -> pl.Dat
     wrong_codes = np.concatenate(
         [random.integers(0, len(WRONG[table]), wrong.height - len(wrong_kinds)), wrong_kinds]
     )
+    wrong_codes[: len(chained)] = 0  # its key is missing, which no later day mends
     harmless = pl.concat([clean[odd], fresh(clean[odd_rows])])
     odd_codes = np.concatenate([random.integers(0, len(HARMLESS[table]), len(odd)), odd_kinds])
     untouched = np.ones(clean.height, dtype=np.bool_)
@@ -163,8 +166,7 @@ def _touched(
     elif table == "product_catalog":
         eligible = np.flatnonzero(clean["_group"].to_numpy() >= plan.products * 4 // 5)
     wanted = int(random.binomial(len(eligible), min(1.0, _SPOILED[table] * plan.dirt)))
-    # An order or cart quarantined, its items orphans: at least once, where there are others left.
-    if table in _CHAINED and plan.plant_days[:1] == (unit,) and count > _FEW_ROWS:
+    if _is_chained(plan, table, unit) and count > _FEW_ROWS:
         wanted = max(wanted, 1)
     spoiled = random.choice(eligible, wanted, replace=False) if wanted else eligible[:0]
     odd = random.choice(
@@ -173,18 +175,36 @@ def _touched(
     return spoiled, np.setdiff1d(odd, spoiled)
 
 
+def _is_chained(plan: SamplePlan, table: str, unit: int) -> bool:
+    """Whether a row of this unit is to be quarantined for good, and its items to be orphans."""
+    return table in _CHAINED and plan.plant_days[:1] == (unit,)
+
+
 def _copies(
-    plan: SamplePlan, planted: _Planting, random: np.random.Generator, free: Ints
+    plan: SamplePlan,
+    planted: _Planting,
+    random: np.random.Generator,
+    free: Ints,
+    unchanged: Ints,
 ) -> _Copies:
-    shares = (_BROKEN_COPIES, _AGAIN, _CHANGED, _EXACT, _TIED)
+    """Copies of rows that are `free` of errors; the exact ones are of rows left as they were."""
+    ways = (
+        (_BROKEN_COPIES, free),
+        (_AGAIN, free),
+        (_CHANGED, free),
+        (_EXACT, unchanged),
+        (_TIED, free),
+    )
     return _Copies(
         *(
             random.choice(
-                free,
-                int(random.binomial(len(free), min(1.0, share * plan.dirt)))
+                places,
+                int(random.binomial(len(places), min(1.0, share * plan.dirt)))
                 + planted.one_more(position),
             )
-            for position, share in enumerate(shares)
+            if len(places)
+            else places
+            for position, (share, places) in enumerate(ways)
         )
     )
 

@@ -116,7 +116,14 @@ def _optional(*columns: str) -> tuple[Kind, ...]:
 
 
 def _not_numbers(*columns: str) -> tuple[Kind, ...]:
-    return tuple(Kind(f"{column}_nan", drawn(column, _NOT_A_NUMBER)) for column in columns)
+    return tuple(
+        kind
+        for column in columns
+        for kind in (
+            Kind(f"{column}_nan", drawn(column, (float("nan"),))),
+            Kind(f"{column}_null_or_infinite", drawn(column, (None, float("inf"), float("-inf")))),
+        )
+    )
 
 
 def _missing(*columns: str) -> tuple[Kind, ...]:

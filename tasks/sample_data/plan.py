@@ -98,8 +98,6 @@ class SamplePlan:
     @cached_property
     def plant_days(self) -> tuple[int, ...]:
         """A few days that have orders, spread out: each kind of dirt is planted on one of them."""
-        if self.dirt == 0:
-            return ()
         # Not on the last day, so that what is delivered again on the next one still is seen.
         busy = [day for day in range(max(1, self.days - 1)) if self.orders_on(day) > 0]
         count = min(_PLANT_DAYS, len(busy))
