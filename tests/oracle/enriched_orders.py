@@ -216,7 +216,7 @@ def regional_financials(silver: Silver, tax_rates: Mapping[str, Decimal]) -> lis
                 "gross_revenue": total(order["gross_total"] for order in orders),
                 "discount_total": total(order["total_discount_amount"] for order in orders),
                 "net_revenue": net,
-                "tax_rate": rate,
+                "tax_rate": float(rate),
                 "tax_amount": tax,
                 "revenue_after_tax": None if tax is None else net - tax,
                 "refunded_amount": total(back["refunded_amount"] for back in returns),

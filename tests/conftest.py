@@ -1,0 +1,55 @@
+"""Fixtures that many tests share: one Prefect API a session, runs, samples and what they publish."""
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("PREFECT_API_BLOCKS_REGISTER_ON_START", "false")
+os.environ.setdefault("PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION", "false")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "600")
+
+SHARED = Path(os.environ.get("MEDALLION_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def prefect_api() -> Iterator[None]:
+    """A real Prefect API with a database of its own."""
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture(scope="session")
+def run_flow(prefect_api: None) -> Callable[..., object]:
+    """Run the main flow in this process; returns its RunOutcome, raises RunFailedError."""
+    from flows.run import run_pipeline
+
+    def run(lake: Path, run_date: date, **options: object) -> object:
+        given = {k: str(v) if isinstance(v, Path) else v for k, v in options.items()}
+        return run_pipeline("ecommerce", run_date=run_date, lake=str(lake), **given)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def sample_bronze(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dirty sample of 12 days with every kind of dirt, as another team's bronze."""
+    from tasks.sample_data.write import write_sample
+
+    folder = tmp_path_factory.mktemp("sample") / "bronze"
+    write_sample(folder, orders=1500, days=12, seed=11, dirt=0.03, first_day=date(2024, 1, 1))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_bronze() -> Path:
+    """The real exporter's bronze, where it lies beside the project."""
+    folder = SHARED / "ecommerce" / "bronze"
+    if not folder.is_dir():
+        pytest.skip("the real data is not beside the project")
+    return folder
