@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from tasks.sample_data.dirt_kinds import CHANGE, HARMLESS, WRONG, Kind
+from tasks.sample_data.dirt_kinds import CHANGE, HARMLESS, WRONG
 from tasks.sample_data.plan import (
     SIGNUP_HISTORY_DAYS,
     Floats,
@@ -22,6 +22,7 @@ from tasks.sample_data.plan import (
     Stream,
     chance,
 )
+from tasks.sample_data.spoiling import Kind
 
 # All shares are of the rows, in units of the plan's `dirt`. A wrong row makes orphans of all its
 # children, so the parents are mostly spoiled in copies, which leave an older valid version.
@@ -33,6 +34,7 @@ _AGAIN = 0.2
 _CHANGED = 0.2
 _EXACT = 0.15
 _TIED = 0.1
+_TWINS = 0.05
 _LATE = 0.05
 _CHILDREN_LATE_TOO = 0.5
 _REPAIRED = 0.3  # of the spoiled rows
@@ -56,6 +58,7 @@ class _Copies:
     changed: Ints
     exact: Ints
     tied: Ints
+    twins: Ints
 
 
 def soil(plan: SamplePlan, table: str, unit: int, clean: pl.DataFrame) -> pl.DataFrame:
@@ -120,6 +123,7 @@ def soil(plan: SamplePlan, table: str, unit: int, clean: pl.DataFrame) -> pl.Dat
             later(copies.again),
             CHANGE[table](later(copies.changed), random),
             CHANGE[table](fresh(clean[copies.tied]), random),
+            CHANGE[table](clean[copies.twins], random),  # only the values tell them apart
             clean[copies.exact].with_columns(pl.col("_arrive") + int(dated)),
             later(repaired),
         ]
@@ -194,6 +198,7 @@ def _copies(
         (_CHANGED, free),
         (_EXACT, unchanged),
         (_TIED, free),
+        (_TWINS, free),
     )
     return _Copies(
         *(

@@ -1,22 +1,30 @@
 """What can be wrong, or merely odd, in a row of each ecommerce table.
 
-Belongs here: one `Kind` for each way of being wrong and how a row is made so. Does not belong here:
-how many rows are affected, and copies and late rows (`dirt.py`).
+Belongs here: one `Kind` for each way of being wrong, table by table. Does not belong here: how a
+column is spoilt (`spoiling.py`), how many rows are, and copies and late rows (`dirt.py`).
 
 `WRONG[table]` breaks a rule or a foreign key and is named as the reason it is quarantined for (a
 row may break a second rule by the way: a negative price is also below its cost). `HARMLESS[table]`
 cleans to a valid row. `CHANGE[table]` turns a row into a later, valid version of itself.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
-import numpy as np
 import polars as pl
 
 from tasks.sample_data.names import BAD_EMAILS, BAD_TIMESTAMPS, NULL_TOKENS
-
-Spoil = Callable[[pl.DataFrame, np.random.Generator], pl.DataFrame]
+from tasks.sample_data.spoiling import (
+    Kind,
+    Spoil,
+    at,
+    blank,
+    both,
+    computed,
+    drawn,
+    float_noise,
+    half_cents,
+    moved,
+    negated,
+    padded,
+)
 
 _NOT_A_NUMBER = (None, float("nan"), float("inf"), float("-inf"))
 _NOT_POSITIVE = (0, -1, None)
@@ -27,77 +35,6 @@ _UNKNOWN_ORDERS = ("ORD-990000001", "ORD-990000002", "17")
 _UNKNOWN_CARTS = ("CART-9990000001", "CART-9990000002")
 _UNKNOWN_RETURNS = ("RTN-990000001", "RTN-990000002")
 _UNKNOWN_PRODUCTS = (9_000_001, 9_000_002, 9_000_003)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of dirt. `spoil` gives the rows back with it; each row gets it."""
-
-    name: str
-    spoil: Spoil
-
-
-def drawn(column: str, pool: Sequence[object]) -> Spoil:
-    """The column becomes values of `pool`."""
-
-    def spoil(rows: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
-        values = pl.Series(column, pool, dtype=rows.schema[column], strict=True)
-        return rows.with_columns(values.gather(random.integers(0, len(pool), rows.height)))
-
-    return spoil
-
-
-def computed(**columns: pl.Expr) -> Spoil:
-    """The columns become these expressions of the row."""
-    return lambda rows, _random: rows.with_columns(**columns)
-
-
-def both(first: Spoil, second: Spoil) -> Spoil:
-    """One after the other."""
-    return lambda rows, random: second(first(rows, random), random)
-
-
-def blank(column: str) -> Spoil:
-    """Text that stands for NULL, or NULL."""
-    return drawn(column, NULL_TOKENS)
-
-
-def negated(column: str) -> Spoil:
-    """Below zero, also where it was zero."""
-    return computed(**{column: -(pl.col(column).abs() + 0.01).round(2)})
-
-
-def moved(column: str, hours: int, suffix: str = "", source: str | None = None) -> pl.Expr:
-    """The timestamp of `source` (or of the column itself), `hours` later, and `suffix`."""
-    text = pl.col(source or column)
-    moment = text.str.slice(0, 19).str.replace("T", " ").str.to_datetime("%Y-%m-%d %H:%M:%S")
-    later = (moment + pl.duration(hours=hours)).dt.strftime("%Y-%m-%d %H:%M:%S")
-    return pl.concat_str(later, text.str.slice(19), pl.lit(suffix)).alias(column)
-
-
-def at(column: str, hours: int, suffix: str) -> Spoil:
-    """The same moment, or another one, written with an offset."""
-    return computed(**{column: moved(column, hours, suffix)})
-
-
-def padded(column: str) -> Spoil:
-    """White space around the text."""
-    return computed(**{column: pl.concat_str(pl.lit(" \t"), pl.col(column), pl.lit("\r\n"))})
-
-
-def float_noise(column: str) -> Spoil:
-    """What binary arithmetic leaves behind: 19.99 becomes 19.990000000000002."""
-
-    def spoil(rows: pl.DataFrame, _random: np.random.Generator) -> pl.DataFrame:
-        values = rows[column].to_numpy()
-        return rows.with_columns(pl.Series(column, np.nextafter(values, np.inf)))
-
-    return spoil
-
-
-def half_cents(column: str) -> Spoil:
-    """Amounts such as 1.005, whose binary value lies below the half."""
-    return computed(**{column: ((pl.col(column) * 100).floor() * 10 + 5) / 1000})
 
 
 def _instants(column: str) -> tuple[Kind, ...]:
