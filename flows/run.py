@@ -15,6 +15,7 @@ from prefect.futures import PrefectFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.dimensions import refresh_dimensions
+from flows.ingest import ingest
 from tasks.contracts.release import PublishedTable
 from tasks.contracts.run_record import GateMode, RunRecord
 from tasks.releases import read_current
@@ -94,7 +95,6 @@ def run_pipeline(
     )
     try:
         if source is not None:
-            from flows.ingest import ingest
             with state.stage("ingest"):
                 ingest(
                     pipeline,

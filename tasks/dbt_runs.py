@@ -176,13 +176,15 @@ def _write_profile(engine: DbtEngine) -> None:
                     "type": "duckdb",
                     "path": ":memory:",
                     "threads": min(engine.threads, 2),
-                    "settings": {
+                    # Not `settings`: those are set anew on each cursor, which DuckDB refuses for a
+                    # folder that it has begun to spill to.
+                    "config_options": {
                         "memory_limit": engine.memory_limit,
                         "threads": engine.threads,
                         "temp_directory": str(engine.work / "spill"),
                         "preserve_insertion_order": False,
-                        "TimeZone": "UTC",
                     },
+                    "settings": {"TimeZone": "UTC"},
                 }
             },
         }
@@ -198,8 +200,11 @@ def _invoke(
     from dbt.cli.main import dbtRunner  # noqa: PLC0415 - dbt takes seconds to import
 
     def on_event(event: Any) -> None:
-        if progress is not None and event.info.name == "NodeFinished":
-            progress(str(event.data.node_info.node_name))
+        if progress is None or event.info.name != "NodeFinished":
+            return
+        node = event.data.node_info
+        if node.resource_type == "model":
+            progress(str(node.node_name))
 
     return dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(arguments)
 

@@ -1,0 +1,43 @@
+"""The command line `medallion`.
+
+Belongs here: the application, its commands' registration, and how errors reach the user. Does not belong
+here: what a command does (`running.py`, `reading.py` ...).
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from cli import reading, running
+from tasks.contracts.errors import MedallionError
+
+app = typer.Typer(
+    name="medallion",
+    help="Run a medallion lakehouse: bronze, dimensions, silver, enrichment, gold, one publish.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+running.register(app)
+reading.register(app)
+
+
+def main() -> None:
+    """Run the command line: 0 done, 1 a gate or a run failed, 2 the call or configuration is wrong."""
+    try:
+        app()
+    except MedallionError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; nothing was published\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()
