@@ -22,6 +22,7 @@ from tasks.contracts.spec import Spec
 from tasks.contracts.spec_checks import spec_problems
 
 SPEC_FOLDER = Path(__file__).parent.parent / "flows" / "specs"
+_MERGE = "tag:yaml.org,2002:merge"
 
 
 def known_pipelines(folder: Path = SPEC_FOLDER) -> list[str]:
@@ -79,7 +80,13 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
         for key_node, _ in node.value:
+            if key_node.tag == _MERGE:
+                continue
             key = self.construct_object(key_node, deep=deep)
+            if not isinstance(key, Hashable):
+                raise yaml.constructor.ConstructorError(
+                    None, None, "found unhashable key", key_node.start_mark
+                )
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"'{key}' is given twice", key_node.start_mark

@@ -61,7 +61,7 @@ class StageRecord(_Record):
 
 
 class DayFigure(_Record):
-    """A day of the revenue chart; `low` and `high` are the band outside which a day is anomalous."""
+    """A day of the revenue chart; outside of `low` to `high` a day is anomalous."""
 
     dt: date
     net_revenue: float

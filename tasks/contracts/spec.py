@@ -47,7 +47,7 @@ class Partition(_Entry):
 
 
 class Rule(_Entry):
-    """One demand on a row. Exactly one kind of check is given; the row breaks it unless it IS TRUE."""
+    """One demand on a row, of exactly one kind; the row breaks it unless it IS TRUE."""
 
     name: Name
     not_null: Name | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from tasks.contracts.names import did_you_mean
-from tasks.contracts.spec import AUDIT_COLUMNS, Spec, Table
+from tasks.contracts.spec import AUDIT_COLUMNS, INGESTION_DATE, Spec, Table
 
 Seen = dict[str, int]
 
@@ -31,7 +31,8 @@ def _duplicates(path: str, names: Iterable[str], what: str) -> Iterator[str]:
     for index, name in enumerate(names):
         if name in seen:
             yield (
-                f"{path}[{index}].name: {what} '{name}' is declared twice (see {path}[{seen[name]}])"
+                f"{path}[{index}].name: {what} '{name}' is declared twice "
+                f"(see {path}[{seen[name]}])"
             )
         seen.setdefault(name, index)
 
@@ -61,6 +62,10 @@ def _columns(path: str, table: Table) -> Iterator[str]:
     for number, column in enumerate(table.columns):
         if column.name in AUDIT_COLUMNS:
             yield f"{path}.columns[{number}].name: '{column.name}' is an audit column, always there"
+        if column.name == INGESTION_DATE:
+            yield (
+                f"{path}.columns[{number}].name: '{column.name}' is computed for every silver table"
+            )
         allowed = {"timestamp": "string", "money": "float"}
         if column.becomes is not None and column.type != allowed[column.becomes]:
             yield (
@@ -137,7 +142,7 @@ def _business_date(path: str, table: Table) -> Iterator[str]:
     if date is None:
         return
     types = {column.name: column.silver_type for column in table.columns}
-    if date.name in types:
+    if date.name in types or date.name in AUDIT_COLUMNS:
         yield f"{path}.business_date.name: '{date.name}' is a received column already"
     if date.day_of is not None and types.get(date.day_of) != "timestamp":
         yield f"{path}.business_date.day_of: '{date.day_of}' is no timestamp column"
@@ -195,7 +200,8 @@ def _gold(spec: Spec) -> Iterator[str]:
     for index, fact in enumerate(spec.gold):
         for number, name in enumerate(fact.inputs):
             if name not in known:
-                yield f"gold[{index}].inputs[{number}]: no table '{name}'{did_you_mean(name, known)}"
+                hint = did_you_mean(name, known)
+                yield f"gold[{index}].inputs[{number}]: no table '{name}'{hint}"
 
 
 def _pii(spec: Spec) -> Iterator[str]:
