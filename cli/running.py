@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from cli.options import EnvironmentOption, JsonOption, LakeOption, PipelineArgument
+from cli.options import Bronze, Env, Gates, Json, LakeRoot, Pipeline, RunDate
 from cli.output import err_console, print_json
 from cli.prefect_api import PrefectApi
 from cli.progress import log_to
@@ -24,18 +24,6 @@ if TYPE_CHECKING:
     from tasks.contracts.release import PublishedTable
     from tasks.contracts.run_record import RunRecord
 
-Gates = Annotated[
-    Literal["warn", "strict"] | None,
-    typer.Option("--gates", help="Report breaches or stop at them; the environment's by default."),
-]
-Bronze = Annotated[
-    Path | None,
-    typer.Option("--bronze", help="Bronze that another team wrote, read in place."),
-]
-RunDate = Annotated[
-    datetime | None,
-    typer.Option("--run-date", formats=["%Y-%m-%d"], help="The day to run for; today (UTC) else."),
-]
 DEMO_ORDERS, DEMO_DAYS, DEMO_SEED, DEMO_DIRT = 20_000, 30, 7, 0.02
 DEMO_FIRST_DAY = date(2024, 1, 1)
 
@@ -53,16 +41,16 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    pipeline: PipelineArgument,
+    pipeline: Pipeline,
     run_date: RunDate = None,
     source: Annotated[
         Path | None, typer.Option(help="A file or folder to land in bronze first.")
     ] = None,
     bronze: Bronze = None,
-    lake: LakeOption = None,
+    lake: LakeRoot = None,
     gates: Gates = None,
-    env: EnvironmentOption = None,
-    as_json: JsonOption = False,
+    env: Env = None,
+    as_json: Json = False,
 ) -> None:
     """Run a pipeline from bronze to gold and publish all of it at once.
 
@@ -76,15 +64,15 @@ def run(
 
 
 def ingest(
-    pipeline: PipelineArgument,
+    pipeline: Pipeline,
     source: Annotated[Path, typer.Option(help="A file or folder of CSV, JSON Lines or Parquet.")],
     landed_on: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="The day of landing; today (UTC) by default."),
     ] = None,
-    lake: LakeOption = None,
-    env: EnvironmentOption = None,
-    as_json: JsonOption = False,
+    lake: LakeRoot = None,
+    env: Env = None,
+    as_json: Json = False,
 ) -> None:
     """Land files in bronze as they are; landing a file twice changes nothing."""
     _check(pipeline, env, lake, None, source, None)
@@ -112,13 +100,13 @@ def ingest(
 
 
 def dims(
-    pipeline: PipelineArgument,
+    pipeline: Pipeline,
     run_date: RunDate = None,
     bronze: Bronze = None,
-    lake: LakeOption = None,
+    lake: LakeRoot = None,
     gates: Gates = None,
-    env: EnvironmentOption = None,
-    as_json: JsonOption = False,
+    env: Env = None,
+    as_json: Json = False,
 ) -> None:
     """Refresh the dimension snapshots that are due."""
     _check(pipeline, env, lake, gates, None, bronze)
@@ -147,7 +135,7 @@ def demo(
     lake: Annotated[Path, typer.Option(help="Folder for the demo's lake.")] = Path("demo/lake"),
     orders: Annotated[int, typer.Option(min=200, help="Orders to make up.")] = DEMO_ORDERS,
     days: Annotated[int, typer.Option(min=2, help="Days to spread them over.")] = DEMO_DAYS,
-    as_json: JsonOption = False,
+    as_json: Json = False,
 ) -> None:
     """Make up a shop's data, land it, run every stage, and run the next day on top.
 
@@ -202,6 +190,7 @@ def _run_flow(
     """Run the main flow; return what it recorded, whether it published or failed."""
     from flows.run import RunFailedError, run_pipeline  # noqa: PLC0415 - while the API starts
 
+    _warm_up(pipeline, env, lake)
     log_to(err_console(), _log_file(env, lake, pipeline))
     with api.ready(stop=last):
         try:
@@ -302,6 +291,20 @@ def _check(
             raise ConfigurationError(f"{option} {path}: no such file or folder")
     if source is not None and bronze is not None:
         raise ConfigurationError("--source lands files, --bronze reads them in place: give one")
+
+
+def _warm_up(pipeline: str, env: str | None, lake: Path | None) -> None:
+    """Load engines and transforms, and parse the dbt project, while the API starts."""
+    from blocks.settings import load_settings  # noqa: PLC0415
+    from tasks.dbt_runs import DbtEngine, warm_up  # noqa: PLC0415
+    from tasks.enrichment import load_transform  # noqa: PLC0415
+    from tasks.specs import load_spec  # noqa: PLC0415
+
+    spec, settings = load_spec(pipeline), load_settings(env, lake_root=lake)
+    for transform in spec.transforms:
+        load_transform(transform)
+    cache = Path(settings.lake().control.url(f"{pipeline}/.dbt"))
+    warm_up(DbtEngine(cache, cache, settings.threads, settings.memory_limit), spec)
 
 
 def _log_file(env: str | None, lake: Path | None, pipeline: str) -> Path:

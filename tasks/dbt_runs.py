@@ -118,7 +118,7 @@ def build(
 
 
 def warm_up(engine: DbtEngine, spec: Spec) -> None:
-    """Import dbt and parse the project: it may be done beside other work."""
+    """Import dbt and parse the project before the first build needs it."""
     with _DBT:
         _manifest(engine, spec)
 

@@ -9,7 +9,8 @@
 {%- set columns = table['columns'] | map(attribute='name') | list -%}
 {%- if table['business_date'] %}{% do columns.append(table['business_date']['name']) %}{% endif -%}
 {%- do columns.append('ingestion_dt') -%}
-with valid as (
+-- Not materialized: the rows are read from the checked table anew, which is cheaper than copying them.
+with valid as not materialized (
     select * exclude (_reasons, _file, _row)
     from {{ ref(name ~ '_checked') }}
     where _reasons is null

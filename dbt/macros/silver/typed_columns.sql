@@ -18,9 +18,17 @@
     {%- endif %}
 {%- endmacro %}
 
+{# Most values need no trimming: looking at both ends spares copying them. #}
 {% macro trimmed_column(column, received) -%}
-    {%- if received == 'string' -%} trim({{ column['name'] }}, e' \t\r\n') as {{ column['name'] }}
-    {%- else -%} {{ column['name'] }}
+    {%- set name = column['name'] -%}
+    {%- if received == 'string' -%}
+    case
+        when ascii({{ name }}) <= 32 or suffix({{ name }}, ' ') or suffix({{ name }}, e'\n')
+            or suffix({{ name }}, e'\t') or suffix({{ name }}, e'\r')
+            then trim({{ name }}, e' \t\r\n')
+        else {{ name }}
+    end as {{ name }}
+    {%- else -%} {{ name }}
     {%- endif -%}
 {%- endmacro %}
 
