@@ -1,7 +1,7 @@
 """The one interface to storage, and its local implementation.
 
-Belongs here: what every backend offers (whole objects by key, listing, create-if-absent, compare-and-
-swap), and the local disk. Does not belong here: what the objects mean.
+Belongs here: what every backend offers (whole objects by key, listing, create-if-absent,
+compare-and-swap), and the local disk. Does not belong here: what the objects mean.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class LocalStore:
         return hashlib.sha256(content).hexdigest()
 
     def list(self, prefix: str) -> list[str]:
-        folder = self.root / prefix
+        folder = self.path(prefix)
         if folder.is_file():
             return [prefix]
         if not folder.is_dir():
