@@ -1,0 +1,54 @@
+"""A hash of what a table says, however its rows are ordered or cut into files.
+
+Belongs here: hashing the rows of Parquet files. Does not belong here: the sha256 of a file's bytes
+(`published_files.py`), which changes with its layout.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+
+import duckdb
+
+from tasks.published_files import select_of
+
+# Which run wrote a row says nothing about what the row says.
+LEFT_OUT = ("run_id",)
+
+
+def content_hash(urls: Sequence[str], columns: Iterable[str]) -> str:
+    """Return 32 hexadecimal digits that stand for the rows of the Parquet files at `urls`.
+
+    Rows count as often as they occur; their order, the order of columns, and the cut into files
+    do not matter. NULL differs from an empty text, and a float counts to its last bit. Columns
+    named in LEFT_OUT are not read. Raises duckdb.Error when a file cannot be read.
+    """
+    names = sorted(set(columns) - set(LEFT_OUT))
+    rows, low, high = _sums(urls, names) if urls and names else (0, 0, 0)
+    total = json.dumps([names, rows, low, high])
+    return hashlib.sha256(total.encode()).hexdigest()[:32]
+
+
+def _sums(urls: Sequence[str], names: Sequence[str]) -> tuple[int, int, int]:
+    """Count the rows, and add up both halves of each row's MD5.
+
+    A sum, unlike XOR, does not lose a row that occurs twice.
+    """
+    text = " || ".join(_canonical(name) for name in names)
+    query = (
+        "select count(*), coalesce(sum(md5_number_lower(line)), 0),"  # noqa: S608 - quoted below
+        f" coalesce(sum(md5_number_upper(line)), 0) from (select {text} as line"
+        f" from ({select_of(list(urls))}))"
+    )
+    with duckdb.connect() as connection:
+        row = connection.execute(query).fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1]), int(row[2])
+
+
+def _canonical(name: str) -> str:
+    """SQL of a value's text with its length before it, so that no two rows run together."""
+    quoted = '"' + name.replace('"', '""') + '"'
+    return f"coalesce(strlen({quoted}::varchar) || ':' || {quoted}::varchar, '-')"

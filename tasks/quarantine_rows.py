@@ -1,0 +1,64 @@
+"""What was quarantined in a release: counts by reason, and the rows as they were received.
+
+Belongs here: queries on the `silver.*_quarantine` views of a release. Does not belong here:
+deciding what is quarantined (dbt), and printing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+
+from tasks.contracts.release import Release
+from tasks.release_views import Rows, quoted, select
+
+SUFFIX = "_quarantine"
+REASONS_COLUMN = "quarantine_reasons"
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """Quarantined rows of a table, and by reason; a row that broke several rules is in each."""
+
+    rows: int
+    reasons: dict[str, int]
+
+
+def quarantine_tables(release: Release) -> list[str]:
+    """Return the silver tables that have a quarantine (`silver.orders`), sorted."""
+    return sorted(
+        name.removesuffix(SUFFIX)
+        for name, table in release.tables.items()
+        if name.endswith(SUFFIX) and REASONS_COLUMN in table.columns
+    )
+
+
+def quarantine_counts(connection: duckdb.DuckDBPyConnection, table: str) -> Quarantined:
+    """Count the quarantined rows of `table` (`silver.orders`), most frequent reason first."""
+    view = quoted(table + SUFFIX)
+    ((rows,),) = select(connection, f"select count(*) from {view}").rows  # noqa: S608
+    reasons = select(
+        connection,
+        f"select reason, count(*) from (select unnest({REASONS_COLUMN}) as reason from {view})"  # noqa: S608
+        " group by reason order by count(*) desc, reason",
+    )
+    return Quarantined(rows, dict(reasons.rows))
+
+
+def quarantined_rows(
+    connection: duckdb.DuckDBPyConnection, table: str, reason: str | None = None
+) -> Rows:
+    """Return the quarantined rows of `table`, those that broke `reason` if it is given.
+
+    Columns: the raw ones, `batch_id`, `ingestion_ts`, `event_id`, `source_file`,
+    `quarantine_reasons` and `run_id`, in the same order of rows every time.
+    """
+    view = quoted(table + SUFFIX)
+    if reason is None:
+        return select(connection, f"select * from {view} order by all")  # noqa: S608
+    return select(
+        connection,
+        f"select * from {view} where list_contains({REASONS_COLUMN}, $reason) order by all",  # noqa: S608
+        {"reason": reason},
+    )

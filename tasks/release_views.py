@@ -1,0 +1,187 @@
+"""SQL over one release: views on exactly its files, in an engine that can reach nothing else.
+
+Belongs here: opening a release for queries, what a query may be, and running it. Does not belong
+here: which queries there are, and printing their rows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from blocks.lake import Lake
+from tasks.audit import AUDIT_SCHEMA
+from tasks.contracts.errors import ConfigurationError, ReleaseError
+from tasks.contracts.release import PublishedTable, Release
+from tasks.published_files import select_of
+from tasks.releases import table_urls
+
+AUDIT_VIEW = "audit.runs"
+_BATCH_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The answer to a query: column names with their DuckDB types, and the rows as they come."""
+
+    columns: dict[str, str]
+    rows: Iterator[tuple[Any, ...]]
+
+
+@contextlib.contextmanager
+def release_views(
+    lake: Lake, release: Release, *, threads: int = 1, memory_limit: str = "1500MB"
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open an in-memory DuckDB with a view for each table of `release`, and `audit.runs`.
+
+    Views are named as the tables are (`silver.orders`). `audit.runs` has a row a table and run of
+    the pipeline (columns: `audit.AUDIT_SCHEMA`). The connection can read those files and no
+    others; whoever runs SQL of a stranger does so through `select`, which also keeps it from
+    writing. Raises ReleaseError when a file of the release cannot be read.
+    """
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "threads": threads,
+        "memory_limit": memory_limit,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "python_enable_replacements": False,
+    }
+    with tempfile.TemporaryDirectory(prefix="medallion-query-") as spill:
+        settings["temp_directory"] = spill
+        with duckdb.connect(config=settings) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            try:
+                _create_views(connection, lake, release)
+            except duckdb.IOException as error:
+                raise ReleaseError(_unreadable(release, error)) from error
+            _lock(connection, _all_urls(lake, release))
+            yield connection
+
+
+def select(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any] | None = None
+) -> Rows:
+    """Run one SELECT. Raises ConfigurationError with DuckDB's words when it cannot be run.
+
+    Errors may also come while the rows are read, as the same exception.
+    """
+    with _reported():
+        statements = connection.extract_statements(sql)
+        if not _only_reads(statements):
+            raise ConfigurationError("a query is one SELECT; nothing can be written through it")
+        for statement in statements[:-1]:
+            connection.execute(statement)
+        connection.execute(statements[-1], dict(parameters) if parameters else None)
+        description = connection.description or []
+    names = _distinct([str(column[0]) for column in description])
+    types = [str(column[1]) for column in description]
+    return Rows(dict(zip(names, types, strict=True)), _batched(connection))
+
+
+def audit_urls(lake: Lake, pipeline: str) -> list[str]:
+    """Return where the audit rows of the pipeline's runs are, oldest run first."""
+    prefix = lake.audit_key(pipeline, "").rpartition("/")[0] + "/"
+    keys = [key for key in lake.control.list(prefix) if key.endswith(".parquet")]
+    return [lake.control.url(key) for key in keys]
+
+
+def quoted(name: str) -> str:
+    """Return `name` as an SQL identifier, a `schema.table` as two."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split(".", 1))
+
+
+def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake, release: Release) -> None:
+    schemas = {name.partition(".")[0] for name in release.tables} | {"audit"}
+    for schema in sorted(schemas):
+        connection.execute(f"create schema if not exists {quoted(schema)}")
+    for name, table in release.tables.items():
+        connection.execute(f"create view {quoted(name)} as {_contents(lake, table)}")
+    runs = audit_urls(lake, release.pipeline)
+    if runs:
+        connection.execute(f"create view {AUDIT_VIEW} as {select_of(runs)}")
+    else:
+        empty = pl.DataFrame(schema=AUDIT_SCHEMA).to_arrow()
+        connection.from_arrow(empty).create(AUDIT_VIEW)
+
+
+def _contents(lake: Lake, table: PublishedTable) -> str:
+    if table.files:
+        return select_of(table_urls(lake, table))
+    typed = [f"cast(null as {kind}) as {quoted_column(n)}" for n, kind in table.columns.items()]
+    return f"select {', '.join(typed) or 'null as empty'} where false"
+
+
+def quoted_column(name: str) -> str:
+    """Return `name` as one SQL identifier, whatever characters it has."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _all_urls(lake: Lake, release: Release) -> list[str]:
+    urls = [url for table in release.tables.values() for url in table_urls(lake, table)]
+    return urls + audit_urls(lake, release.pipeline)
+
+
+def _lock(connection: duckdb.DuckDBPyConnection, urls: Sequence[str]) -> None:
+    """From here on, only `urls` can be opened, and no setting can be changed back.
+
+    DuckDB lets a COPY overwrite an allowed path, which is why `select` takes nothing but SELECT.
+    """
+    listed = ", ".join("'" + url.replace("'", "''") + "'" for url in urls)
+    connection.execute(f"set allowed_paths = [{listed}]")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+
+
+def _only_reads(statements: Sequence[duckdb.Statement]) -> bool:
+    """Tell whether the statements are one SELECT.
+
+    DuckDB makes two of a PIVOT: a type that it invents, which has no text of its own, and a SELECT.
+    """
+    if not statements or statements[-1].type != duckdb.StatementType.SELECT:
+        return False
+    return all(
+        statement.type == duckdb.StatementType.CREATE and not statement.query
+        for statement in statements[:-1]
+    )
+
+
+def _batched(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    while True:
+        with _reported():
+            batch = connection.fetchmany(_BATCH_ROWS)
+        if not batch:
+            return
+        yield from batch
+
+
+@contextlib.contextmanager
+def _reported() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        raise ConfigurationError(f"the query cannot be run: {error}") from error
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Number names that occur again: `a`, `a_1`."""
+    seen: dict[str, int] = {}
+    found: list[str] = []
+    for name in names:
+        candidate = name
+        while candidate in seen:
+            seen[name] += 1
+            candidate = f"{name}_{seen[name]}"
+        seen[candidate] = 0
+        found.append(candidate)
+    return found
+
+
+def _unreadable(release: Release, error: duckdb.IOException) -> str:
+    reason = str(error).splitlines()[0]
+    return f"release {release.release} of {release.pipeline} cannot be read: {reason}"
