@@ -1,7 +1,7 @@
 """The commands `releases` and `rollback`: what was published when, and going back to it.
 
 Belongs here: their options and what they print. Does not belong here: moving the pointer
-(`tasks/releases.py`), and what is in a release (`reading.py`).
+(`tasks/releases.py`), and what is in a release (`overview.py`).
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def rollback(
 ) -> None:
     """Publish an older release again, as a new one: history is never rewritten.
 
-    Example: medallion rollback ecommerce --to 3
+    [dim]medallion rollback ecommerce --to 3[/dim]
     """
     _, opened = environment_lake(env, lake)
     created_at = datetime.now(UTC)

@@ -76,11 +76,11 @@ def query(
 ) -> None:
     """Run SQL over the published tables of one release.
 
-    Tables are silver.…, dims.…, enriched.… and gold.… as `medallion tables` lists them;
-    audit.runs has a row for each table of each run. The query reads exactly the files of the
-    release, can open no others, and can write nothing.
+    Tables are named as `medallion tables` lists them; audit.runs is the audit trail.
 
-    Example: medallion query ecommerce "select * from gold.fct_daily_dashboard order by dt"
+    The query reads exactly the files of the release, and can write nothing.
+
+    [dim]medallion query ecommerce "from gold.fct_daily_dashboard order by dt"[/dim]
     """
     shape = _chosen(row_format, as_json)
     settings, opened = environment_lake(env, lake)
@@ -96,7 +96,7 @@ def query(
 def quarantine(
     pipeline: Pipeline,
     table: Annotated[
-        str | None, typer.Argument(metavar="[TABLE]", help="A table: its rows, not the counts.")
+        str | None, typer.Argument(metavar="TABLE", help="A table: its rows, not the counts.")
     ] = None,
     *,
     reason: Annotated[
@@ -111,9 +111,9 @@ def quarantine(
 ) -> None:
     """Show what was rejected, and why: counts by table and reason, or the rows of a table.
 
-    Rows come as they were received, with every rule that they broke and their source file.
+    Rows come as they were received, with their source file and every rule they broke.
 
-    Example: medallion quarantine ecommerce orders --reason customer_id_orphan
+    [dim]medallion quarantine ecommerce orders --reason customer_id_orphan[/dim]
     """
     shape = _chosen(row_format, as_json)
     settings, opened = environment_lake(env, lake)

@@ -58,7 +58,7 @@ def sample(
 ) -> None:
     """Write made-up input for a pipeline, one folder a table and one a partition.
 
-    Example: medallion sample ecommerce --orders 20000 --days 30 --out sample/
+    [dim]medallion sample ecommerce --orders 20000 --days 30 --out sample/[/dim]
     """
     if known_pipeline(pipeline) not in SAMPLED:
         raise ConfigurationError(

@@ -1,0 +1,278 @@
+"""The commands `tables`, `report` and `status`: what is published, how runs went, how fresh it is.
+
+Belongs here: their options and what they print. Does not belong here: rows (`querying.py`), and
+composing reports (`tasks/reports`).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from blocks.lake import Lake
+from cli.options import (
+    Env,
+    Json,
+    LakeRoot,
+    Pipeline,
+    ReleaseNumber,
+    environment_lake,
+    known_pipeline,
+)
+from cli.output import console, plain_table, print_json
+from tasks.contracts.errors import ConfigurationError, MedallionError, ReleaseError
+from tasks.contracts.names import did_you_mean
+from tasks.contracts.release import PublishedTable
+from tasks.releases import read_current, read_release, table_urls
+from tasks.reports.human_figures import NOTHING, count, duration, quantity, size
+from tasks.specs import known_pipelines
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    app.command("status")(status)
+    app.command("tables")(tables)
+    app.command("report")(report)
+
+
+def tables(
+    pipeline: Pipeline,
+    *,
+    release: ReleaseNumber = None,
+    hashes: Annotated[
+        bool,
+        typer.Option(
+            "--hashes",
+            help="Read every table, and show a hash of its rows that is the same however they are "
+            "ordered or cut into files (run_id is left out).",
+        ),
+    ] = False,
+    env: Env = None,
+    lake: LakeRoot = None,
+    as_json: Json = False,
+) -> None:
+    """Show the published tables: rows, files, bytes and keys."""
+    _, opened = environment_lake(env, lake)
+    document = read_release(opened, known_pipeline(pipeline), release)
+    published = dict(sorted(document.tables.items()))
+    content = {name: _hash(opened, name, t) for name, t in published.items()} if hashes else {}
+    if as_json:
+        print_json(
+            {
+                "pipeline": pipeline,
+                "release": document.release,
+                "run_id": document.run_id,
+                "tables": {
+                    name: _as_table(opened, table)
+                    | ({"content_hash": content[name]} if hashes else {})
+                    for name, table in published.items()
+                },
+            }
+        )
+        return
+    figures = ("rows", "files", "bytes")
+    # A hash leaves no room for files and keys within 100 columns.
+    shown = ("rows", "bytes", "content_hash") if hashes else (*figures, "key")
+    table = plain_table("table", *shown, figures=figures, wrapped=("key",))
+    for name, found in published.items():
+        cells = {
+            "rows": count(found.rows),
+            "files": count(len(found.files)),
+            "bytes": size(found.bytes),
+            "key": ", ".join(found.key),
+            "content_hash": content.get(name, ""),
+        }
+        table.add_row(Text(name), *(Text(cells[column]) for column in shown))
+    out = console()
+    out.print(
+        Text(
+            f"{pipeline} release {document.release}, run date {document.run_date},"
+            f" run {document.run_id}"
+        )
+    )
+    out.print()
+    out.print(table)
+
+
+def report(
+    pipeline: Pipeline,
+    *,
+    run: Annotated[
+        str | None, typer.Option("--run", metavar="RUN_ID", help="A run; else the last one.")
+    ] = None,
+    open_it: Annotated[
+        bool, typer.Option("--open", help="Also open it in the web browser.")
+    ] = False,
+    env: Env = None,
+    lake: LakeRoot = None,
+    as_json: Json = False,
+) -> None:
+    """Tell where the HTML report of a run is, published or failed."""
+    _, opened = environment_lake(env, lake)
+    run_id, key = _report_of(opened, known_pipeline(pipeline), run)
+    path = opened.control.url(key)
+    if as_json:
+        print_json({"run_id": run_id, "report": path})
+    else:
+        console().print(path, soft_wrap=True)
+    if open_it:
+        import webbrowser  # noqa: PLC0415
+
+        webbrowser.open(Path(path).as_uri() if "://" not in path else path)
+
+
+def status(env: Env = None, lake: LakeRoot = None, as_json: Json = False) -> None:
+    """Show each pipeline: its current release and its age, its last run, its dimensions.
+
+    The exit status is 1 when something in the lake cannot be read.
+    """
+    settings, opened = environment_lake(env, lake)
+    today = datetime.now(UTC).date()
+    states = [_state(opened, pipeline, today) for pipeline in known_pipelines()]
+    where = str(settings.lake_root.absolute())
+    if as_json:
+        print_json(
+            {
+                "environment": settings.environment,
+                "lake": where,
+                "gates": settings.gates,
+                "pipelines": states,
+            }
+        )
+    else:
+        out = console()
+        out.print(
+            f"environment {settings.environment}, gates {settings.gates}, lake {where}",
+            soft_wrap=True,
+        )
+        out.print()
+        table = plain_table(
+            "pipeline",
+            "release",
+            "run date",
+            "last run",
+            "dimensions",
+            figures=("release",),
+            wrapped=("run date", "last run", "dimensions"),
+        )
+        for state in states:
+            table.add_row(*_cells(state))
+        out.print(table)
+        for state in states:
+            if state["problem"]:
+                out.print(f"{state['pipeline']}: {state['problem']}", style="red")
+    if any(state["problem"] for state in states):
+        raise typer.Exit(ReleaseError.exit_status)
+
+
+def _as_table(lake: Lake, table: PublishedTable) -> dict[str, Any]:
+    return {
+        "rows": table.rows,
+        "bytes": table.bytes,
+        "columns": table.columns,
+        "key": table.key,
+        "files": [
+            {"path": url, "rows": file.rows, "bytes": file.bytes, "sha256": file.sha256}
+            for url, file in zip(table_urls(lake, table), table.files, strict=True)
+        ],
+    }
+
+
+def _hash(lake: Lake, name: str, table: PublishedTable) -> str:
+    import duckdb  # noqa: PLC0415
+
+    from tasks.content_hash import content_hash  # noqa: PLC0415
+
+    try:
+        return content_hash(table_urls(lake, table), table.columns)
+    except duckdb.Error as error:
+        raise ReleaseError(f"{name} cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def _report_of(lake: Lake, pipeline: str, run: str | None) -> tuple[str, str]:
+    """Return a run and the key of its report."""
+    from tasks.audit import run_ids  # noqa: PLC0415
+
+    known = run_ids(lake, pipeline)
+    if run is None:
+        if not known:
+            raise ReleaseError(f"{pipeline} has not been run yet; run `medallion run {pipeline}`")
+        run = known[-1]
+    elif run not in known:
+        raise ConfigurationError(f"{pipeline} has no run '{run}'{did_you_mean(run, known)}")
+    key = f"{lake.reports_prefix(pipeline, run)}/report.html"
+    if not lake.control.exists(key):
+        raise ReleaseError(f"the report of run {run} is gone from {lake.control.url(key)}")
+    return run, key
+
+
+def _state(lake: Lake, pipeline: str, today: date) -> dict[str, Any]:
+    """What is known of a pipeline; what cannot be read is told in `problem`, and hides no other."""
+    state: dict[str, Any] = {
+        "pipeline": pipeline,
+        "release": None,
+        "run_id": None,
+        "run_date": None,
+        "age_days": None,
+        "published_at": None,
+        "last_run": None,
+        "dimensions": {},
+        "problem": None,
+    }
+    problems = []
+    for part in (_published, _last_run, _dimensions):
+        try:
+            state |= part(lake, pipeline, today)
+        except MedallionError as error:
+            problems.append(str(error))
+    return state | {"problem": "; ".join(problems) or None}
+
+
+def _published(lake: Lake, pipeline: str, today: date) -> dict[str, Any]:
+    if read_current(lake, pipeline).release is None:
+        return {}
+    release = read_release(lake, pipeline)
+    return {
+        "release": release.release,
+        "run_id": release.run_id,
+        "run_date": release.run_date,
+        "age_days": (today - release.run_date).days,
+        "published_at": release.created_at,
+    }
+
+
+def _last_run(lake: Lake, pipeline: str, today: date) -> dict[str, Any]:  # noqa: ARG001
+    from tasks.audit import read_record, run_ids  # noqa: PLC0415
+
+    known = run_ids(lake, pipeline)
+    if not known:
+        return {}
+    try:
+        record = read_record(lake, pipeline, known[-1])
+    except (OSError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise ReleaseError(f"the record of run {known[-1]} cannot be read: {first}") from error
+    shown = {"run_id", "run_date", "status", "release", "started_at", "seconds", "error"}
+    return {"last_run": record.model_dump(include=shown)}
+
+
+def _dimensions(lake: Lake, pipeline: str, today: date) -> dict[str, Any]:  # noqa: ARG001
+    from tasks.dimensions import read_pointer  # noqa: PLC0415
+
+    return {"dimensions": dict(sorted(read_pointer(lake, pipeline).snapshots.items()))}
+
+
+def _cells(state: dict[str, Any]) -> list[Text]:
+    run_date = last = NOTHING
+    if state["run_date"] is not None:
+        run_date = f"{state['run_date']}, {quantity(state['age_days'], 'day')} old"
+    if state["last_run"] is not None:
+        run = state["last_run"]
+        last = f"{run['status']} in {duration(run['seconds'])}, {run['run_id']}"
+    days = ", ".join(f"{name} {day}" for name, day in state["dimensions"].items())
+    release = NOTHING if state["release"] is None else str(state["release"])
+    return [Text(cell) for cell in (state["pipeline"], release, run_date, last, days or NOTHING)]
