@@ -6,6 +6,7 @@ here: how a file is found, checked and landed (`tasks/source_files.py`, `tasks/l
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from prefect.futures import wait
 from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import Task
+from prefect.utilities.annotations import quote
 
 from blocks.settings import load_settings
 from blocks.store import Store
@@ -48,33 +50,47 @@ def check(store: Store, prefix: str, spec: Spec, source: str) -> list[CheckedSou
 
 
 @task(
-    name="land-file",
+    name="land-files",
     task_run_name="land {table}",
     cache_policy=NO_CACHE,
     persist_result=False,
     retry_condition_fn=_is_transient,
 )
-def land_one(
-    table: str,
-    checked: CheckedSource,
-    *,
-    store: Store,
-    prefix: str,
-    spec: Spec,
-    landed_on: date,
-    landed_at: datetime,
-    limits: EngineLimits,
-) -> LandedBatch:
-    """Land one checked source file in bronze `table`."""
-    return land_file(
-        store,
-        prefix,
-        spec.table(table),
-        checked,
-        landed_on=landed_on,
-        landed_at=landed_at,
-        limits=limits,
-    )
+def land_files(table: str, order: Landing) -> tuple[list[LandedBatch], list[IngestError]]:
+    """Land the checked source files of one table; a file at fault does not keep others back.
+
+    A retry lands what is missing: a file that was landed before changes nothing.
+    """
+    batches, faults = [], []
+    for checked in order.files[table]:
+        try:
+            batch = land_file(
+                order.store,
+                order.prefix,
+                order.spec.table(table),
+                checked,
+                landed_on=order.landed_on,
+                landed_at=order.landed_at,
+                limits=order.limits,
+            )
+        except IngestError as fault:
+            faults.append(fault)
+        else:
+            batches.append(batch)
+    return batches, faults
+
+
+@dataclass(frozen=True)
+class Landing:
+    """What is landed where. It is handed over quoted: Prefect would walk through every part."""
+
+    files: dict[str, list[CheckedSource]]
+    store: Store
+    prefix: str
+    spec: Spec
+    landed_on: date
+    landed_at: datetime
+    limits: EngineLimits
 
 
 # Two at a time: each uses all threads of the engine, and waits for the disk in between.
@@ -98,30 +114,28 @@ def ingest(
     prefix = places.bronze_prefix(pipeline)
     landed_at = _started_at()
     checked = check(places.bronze, prefix, spec, source)
-    landing = land_one.with_options(
+    files: dict[str, list[CheckedSource]] = {}
+    for item in checked:
+        files.setdefault(item.source.table, []).append(item)
+    order = Landing(
+        files,
+        places.bronze,
+        prefix,
+        spec,
+        landed_on or landed_at.date(),
+        landed_at,
+        EngineLimits(settings.threads, settings.memory_limit),
+    )
+    land = land_files.with_options(
         retries=settings.retries, retry_delay_seconds=settings.retry_delay_seconds
     )
-    futures = [
-        landing.submit(
-            item.source.table,
-            item,
-            store=places.bronze,
-            prefix=prefix,
-            spec=spec,
-            landed_on=landed_on or landed_at.date(),
-            landed_at=landed_at,
-            limits=EngineLimits(settings.threads, settings.memory_limit),
-        )
-        for item in checked
-    ]
+    futures = [land.submit(table, quote(order)) for table in files]
     wait(futures)
-    results = [future.result(raise_on_failure=False) for future in futures]
-    batches = tuple(result for result in results if isinstance(result, LandedBatch))
-    for fault in results:
-        if isinstance(fault, IngestError):
+    results = [future.result() for future in futures]
+    batches = tuple(batch for landed, _ in results for batch in landed)
+    for _, faults in results:
+        for fault in faults:
             raise IngestError(f"{fault} ({landed_text(len(batches), len(checked))})") from fault
-        if isinstance(fault, BaseException):
-            raise fault
     return LandingReport(batches)
 
 
