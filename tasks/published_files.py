@@ -1,7 +1,7 @@
 """Describing the Parquet files that a run has written.
 
-Belongs here: rows, bytes, sha256, columns and partition values of files in the run's own folders, and their
-final names. Does not belong here: the release that lists them (`releases.py`).
+Belongs here: rows, bytes, sha256, columns and partition values of files in the run's own folders,
+and their final names. Does not belong here: the release that lists them (`releases.py`).
 """
 
 from __future__ import annotations
@@ -88,8 +88,10 @@ def duckdb_type(kind: pa.DataType) -> str:
         (pa.types.is_float64, "DOUBLE"),
         (pa.types.is_boolean, "BOOLEAN"),
         (pa.types.is_date32, "DATE"),
-        (pa.types.is_timestamp, "TIMESTAMP"),
     ]
+    if pa.types.is_timestamp(kind):
+        finest = "TIMESTAMP_NS" if kind.unit == "ns" else "TIMESTAMP"
+        return "TIMESTAMP WITH TIME ZONE" if kind.tz else finest
     return next((name for test, name in names if test(kind)), str(kind).upper())
 
 

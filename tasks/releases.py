@@ -44,22 +44,23 @@ def read_current(lake: Lake, pipeline: str) -> Current:
 def read_release(lake: Lake, pipeline: str, number: int | None = None) -> Release:
     """Read a release, the current one without a number; raises ReleaseError.
 
-    The current release must have the bytes that the pointer names.
+    The current release must have the bytes that the pointer names. A document beyond the pointer
+    is no release: it was left by a publisher that died before its swap.
     """
-    expected = None
-    if number is None:
-        pointer = read_current(lake, pipeline).pointer
-        if pointer is None:
-            raise ReleaseError(f"{pipeline} has no release yet; run `medallion run {pipeline}`")
-        number, expected = pointer.release, pointer.sha256
+    pointer = read_current(lake, pipeline).pointer
+    if pointer is None:
+        raise ReleaseError(f"{pipeline} has no release yet; run `medallion run {pipeline}`")
+    number = pointer.release if number is None else number
+    unknown = f"{pipeline} has no release {number}; see `medallion releases {pipeline}`"
+    if number > pointer.release:
+        raise ReleaseError(unknown)
     key = lake.release_key(pipeline, number)
     try:
         content = lake.control.read(key)
     except FileNotFoundError as error:
-        raise ReleaseError(
-            f"{pipeline} has no release {number}; see `medallion releases {pipeline}`"
-        ) from error
-    if expected is not None and hashlib.sha256(content).hexdigest() != expected:
+        raise ReleaseError(unknown) from error
+    is_current = number == pointer.release
+    if is_current and hashlib.sha256(content).hexdigest() != pointer.sha256:
         raise ReleaseError(f"{lake.control.url(key)} is not the document that the pointer names")
     return _parsed(Release, content, lake.control.url(key))
 
@@ -96,7 +97,7 @@ def publish(lake: Lake, release: Release, base: Current) -> Release:
         updated_at=release.created_at,
         sha256=hashlib.sha256(content).hexdigest(),
     )
-    # Under the lock a document of this number can only be a dead publisher's, so it may be replaced.
+    # Under the lock a document of this number can only be a dead publisher's: it may be replaced.
     with lake.control.exclusive(key):
         if lake.control.read_versioned(key)[1] != base.version:
             raise PublishConflictError(_conflict(lake, pipeline, base))
@@ -122,8 +123,6 @@ def roll_back(lake: Lake, pipeline: str, *, to: int, created_at: datetime) -> Re
     if to == current.release:
         raise ConfigurationError(f"release {to} of {pipeline} is the current one already")
     older = read_release(lake, pipeline, to)
-    if to > current.release:
-        raise ReleaseError(f"release {to} of {pipeline} was never published")
     missing = missing_files(lake, older)
     if missing:
         raise ReleaseError(
