@@ -1,0 +1,97 @@
+"""`quarantine`: counts by table and reason, and the rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from published_lake import FIRST_RUN, SECOND_RUN, call
+
+from blocks.lake import Lake
+
+
+def test_counts_by_table_and_reason(lake: Lake):
+    lines = [line.split() for line in call(lake, "quarantine", "ecommerce").out.splitlines()]
+    assert lines[2:] == [
+        ["silver.orders", "2", "customer_id_orphan", "2"],
+        ["missing_net_total", "1"],
+    ]
+
+
+def test_counts_as_json(lake: Lake):
+    assert call(lake, "quarantine", "ecommerce", "--json").document == {
+        "pipeline": "ecommerce",
+        "release": 2,
+        "run_id": SECOND_RUN,
+        "tables": {
+            "silver.orders": {
+                "quarantined": 2,
+                "reasons": {"customer_id_orphan": 2, "missing_net_total": 1},
+            },
+            "silver.returns": {"quarantined": 0, "reasons": {}},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["orders", "silver.orders", "orders_quarantine", "silver.orders_quarantine"]
+)
+def test_rows_of_a_table_by_any_of_its_names(lake: Lake, name: str):
+    document = call(lake, "quarantine", "ecommerce", name, "--json").document
+    assert document["table"] == "silver.orders"
+    assert document["columns"]["quarantine_reasons"] == "VARCHAR[]"
+    assert document["rows"] == [
+        [
+            "x1",
+            None,
+            "orders/part-0000.parquet",
+            ["missing_net_total", "customer_id_orphan"],
+            FIRST_RUN,
+        ],
+        ["x2", -1.5, "orders/part-0000.parquet", ["customer_id_orphan"], FIRST_RUN],
+    ]
+
+
+def test_rows_of_a_reason(lake: Lake):
+    options = ("--reason", "missing_net_total", "--format", "csv")
+    answer = call(lake, "quarantine", "ecommerce", "orders", *options)
+    rows = list(csv.DictReader(io.StringIO(answer.out)))
+    assert [row["order_id"] for row in rows] == ["x1"]
+    assert rows[0]["quarantine_reasons"] == '["missing_net_total", "customer_id_orphan"]'
+    assert answer.err == ""
+
+
+def test_limit(lake: Lake):
+    answer = call(lake, "quarantine", "ecommerce", "orders", "--limit", "1")
+    assert "x1" in answer.out
+    assert "x2" not in answer.out
+    assert "the first 1 rows" in answer.err
+
+
+def test_a_reason_that_nothing_broke_is_pointed_out(lake: Lake):
+    answer = call(lake, "quarantine", "ecommerce", "orders", "--reason=missing_net", "--json")
+    assert answer.document["rows"] == []
+    assert "did you mean 'missing_net_total'?" in answer.err
+    quoted = call(lake, "quarantine", "ecommerce", "orders", "--reason", "it's", "--json")
+    assert (quoted.status, quoted.document["rows"]) == (0, [])
+
+
+def test_counts_of_one_reason(lake: Lake):
+    out = call(lake, "quarantine", "ecommerce", "--reason", "missing_net_total").out
+    assert "missing_net_total" in out
+    assert "customer_id_orphan" not in out
+
+
+def test_an_unknown_table_is_a_wrong_call(lake: Lake):
+    answer = call(lake, "quarantine", "ecommerce", "order")
+    assert (answer.status, answer.out) == (2, "")
+    assert "did you mean 'orders'?" in answer.err
+
+
+def test_nothing_quarantined(lake: Lake):
+    answer = call(lake, "quarantine", "ecommerce", "returns", "--json")
+    assert answer.document["rows"] == []
+    assert answer.err == ""
+    nothing = call(lake, "quarantine", "ecommerce", "--reason", "no_such")
+    assert "nothing was quarantined for 'no_such'" in nothing.out

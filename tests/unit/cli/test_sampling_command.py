@@ -1,0 +1,66 @@
+"""`sample`, and what the reading commands import."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cli.reading import register
+from tasks.contracts.errors import ConfigurationError
+
+
+def sample(*arguments: str):
+    app = typer.Typer()
+    register(app)
+    return CliRunner().invoke(app, ["sample", *arguments])
+
+
+def test_a_sample_is_written_and_summed_up(tmp_path: Path):
+    out = tmp_path / "sample"
+    result = sample("ecommerce", "--orders=60", "--days=2", "--seed=3", "--out", str(out), "--json")
+    document = json.loads(result.stdout)
+    assert document["out"] == str(out)
+    assert document["files"] == len(list(out.rglob("*.parquet")))
+    assert document["rows"]["orders"] >= 60
+    again = sample("ecommerce", "--orders=60", "--days=2", "--seed=3", "--out", str(out))
+    assert again.exit_code == 0
+    assert f"{sum(document['rows'].values())} rows" in again.stdout.replace(",", "")
+    assert "was not empty" in again.stderr
+
+
+def test_other_formats(tmp_path: Path):
+    result = sample(
+        "ecommerce", "--orders=60", "--days=2", "--format=csv", "--out", str(tmp_path / "s")
+    )
+    assert result.exit_code == 0
+    assert not list(tmp_path.rglob("*.parquet"))
+    assert list(tmp_path.rglob("*.csv"))
+
+
+def test_an_unknown_pipeline_and_a_folder_that_cannot_be(tmp_path: Path):
+    unknown = sample("ecomerce", "--out", str(tmp_path / "s"))
+    assert isinstance(unknown.exception, ConfigurationError)
+    file = tmp_path / "file"
+    file.write_text("")
+    blocked = sample("ecommerce", "--orders=60", "--days=2", "--out", str(file / "s"))
+    assert isinstance(blocked.exception, ConfigurationError)
+
+
+def test_a_pipeline_without_a_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("cli.options.known_pipelines", lambda: ["ecommerce", "other"])
+    result = sample("other", "--out", str(tmp_path / "s"))
+    assert isinstance(result.exception, ConfigurationError)
+    assert "no sample of 'other'" in str(result.exception)
+
+
+def test_help_imports_no_engine():
+    heavy = "{'prefect', 'duckdb', 'polars', 'pyarrow', 'pandera', 'dbt'}"
+    code = f"import sys, cli.reading; sys.exit(sorted({heavy} & set(sys.modules)) != [])"
+    root = Path(__file__).parents[3]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
