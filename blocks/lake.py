@@ -1,7 +1,7 @@
 """A lake: one store a layer, and where each pipeline keeps what in them.
 
-Belongs here: the layout of the lake (keys, never contents). Does not belong here: reading
-or writing the objects, or what they mean.
+Belongs here: the layout of the lake (keys, never contents). Does not belong here: reading or
+writing the objects, or what they mean.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Settings of an environment: the only place where environment variables are read.
 
-Belongs here: merging `deployments/<env>.yml`, `MEDALLION_*` variables and explicit parameters into
-one validated object, in that order of precedence. Does not belong here: what a pipeline is (its spec).
+Belongs here: merging `deployments/<env>.yml`, `MEDALLION_*` variables and explicit parameters
+into one validated object, in that order of precedence. Does not belong here: what a pipeline is
+(its spec).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The command line `medallion`.
 
-Belongs here: the application, its commands' registration, and how errors reach the user. Does not belong
-here: what a command does (`running.py`, `reading.py` ...).
+Belongs here: the application, its commands' registration, and how errors reach the user. Does not
+belong here: what a command does (`running.py`, `reading.py` ...).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ reading.register(app)
 
 
 def main() -> None:
-    """Run the command line: 0 done, 1 a gate or a run failed, 2 the call or configuration is wrong."""
+    """Run the command line; its exit status is 0, 1 for a failed run, 2 for a wrong call."""
     try:
         app()
     except MedallionError as error:

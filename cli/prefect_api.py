@@ -1,7 +1,8 @@
 """The Prefect API that the command line's flows report to.
 
-Belongs here: using the API that a profile or PREFECT_API_URL names, else starting one for the time of the
-command. Does not belong here: flows, or anything that is imported before Prefect is wanted.
+Belongs here: using the API that a profile or PREFECT_API_URL names, else starting one for the
+time of the command. Does not belong here: flows, or anything that is imported before Prefect is
+wanted.
 
 An embedded API takes seconds to start, so `start` only launches it; imports and other work go on
 meanwhile, and `ready` waits for what is left.
@@ -72,7 +73,7 @@ class PrefectApi:
 
     @contextlib.contextmanager
     def ready(self, *, stop: bool = True) -> Iterator[None]:
-        """Wait until the API answers and make Prefect use it; then end it, unless `stop` is false."""
+        """Wait until the API answers, and make Prefect use it; end it after, if `stop`."""
         from prefect.settings import (  # noqa: PLC0415 - Prefect is slow to import
             PREFECT_API_URL,
             PREFECT_FLOWS_HEARTBEAT_FREQUENCY,

@@ -1,7 +1,7 @@
 """The commands that run flows in this process: run, ingest, dims and demo.
 
-Belongs here: turning options into a flow's parameters, and a flow's outcome into text, JSON and an exit
-status. Does not belong here: what a flow does.
+Belongs here: turning options into a flow's parameters, and a flow's outcome into text, JSON and
+an exit status. Does not belong here: what a flow does.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DEMO_ORDERS, DEMO_DAYS, DEMO_SEED, DEMO_DIRT = 20_000, 30, 7, 0.02
 DEMO_FIRST_DAY = date(2024, 1, 1)
 
 
-class RunFailed(MedallionError):
+class RunBrokenError(MedallionError):
     """A run that failed: its text is what went wrong."""
 
 
@@ -170,9 +170,8 @@ def demo(
             api, "ecommerce", when, source, None, lake, None, "local", last=day == last
         )
         _show(outcome, as_json and day == last)
-    say(
-        f'\nAsk it something:  medallion query ecommerce --lake {lake} "from gold.fct_daily_dashboard"'
-    )
+    query = f'medallion query ecommerce --lake {lake} "from gold.fct_daily_dashboard"'
+    say(f"\nAsk it something:  {query}")
 
 
 def _run_flow(
@@ -236,7 +235,7 @@ def _show(outcome: dict[str, Any], as_json: bool) -> None:
     if cause is not None:
         if isinstance(cause, MedallionError):
             raise cause
-        raise RunFailed(f"{type(cause).__name__}: {cause}") from cause
+        raise RunBrokenError(f"{type(cause).__name__}: {cause}") from cause
 
 
 def run_document(

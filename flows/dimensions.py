@@ -1,6 +1,7 @@
 """The flow that refreshes the dimension snapshots of a pipeline.
 
-Belongs here: the order of its steps. It runs alone, on its own schedule, or as a subflow of the main run.
+Belongs here: the order of its steps. It runs alone, on its own schedule, or as a subflow of the
+main run.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from tasks.silver import with_parents
 @flow(
     name="refresh-dimensions",
     flow_run_name="dimensions of {pipeline}",
-    task_runner=ThreadPoolTaskRunner(max_workers=4),
+    task_runner=ThreadPoolTaskRunner(max_workers=4),  # type: ignore[arg-type]
     persist_result=False,
 )
 def refresh_dimensions(
@@ -105,7 +106,8 @@ def _refresh(state: RunState) -> dict[str, date]:
         day = current_days.get(dimension.name)
         if day is None or day > run.run_date:
             raise GateError(
-                f"dims.{dimension.name}: the new snapshot failed its gate, and there is no earlier one"
+                f"dims.{dimension.name}: the new snapshot failed its gate, "
+                "and there is no earlier one"
             )
     for future in [use_snapshot.submit(state, d.name, current_days[d.name]) for d in dimensions]:
         future.result()

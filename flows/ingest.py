@@ -129,7 +129,7 @@ def ingest(
     land = land_files.with_options(
         retries=settings.retries, retry_delay_seconds=settings.retry_delay_seconds
     )
-    futures = [land.submit(table, quote(order)) for table in files]
+    futures = [land.submit(table, quote(order), return_state=False) for table in files]
     wait(futures)
     results = [future.result() for future in futures]
     batches = tuple(batch for landed, _ in results for batch in landed)

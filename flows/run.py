@@ -1,7 +1,7 @@
 """The main flow: a whole run of a pipeline, from bronze to one published release.
 
-Belongs here: the order of the stages, and what happens when one fails. Does not belong here: what a stage
-computes (`tasks/`).
+Belongs here: the order of the stages, and what happens when one fails. Does not belong here: what
+a stage computes (`tasks/`).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class RunFailedError(Exception):
 @flow(
     name="run-pipeline",
     flow_run_name="run of {pipeline}",
-    task_runner=ThreadPoolTaskRunner(max_workers=4),
+    task_runner=ThreadPoolTaskRunner(max_workers=4),  # type: ignore[arg-type]
     persist_result=False,
 )
 def run_pipeline(
@@ -136,7 +136,7 @@ def _run(state: RunState) -> int:
             reads = [*transform.inputs.values(), transform.checks.rows_equal]
             needed = [futures[name] for name in reads if name in futures]
             futures[f"enriched.{transform.name}"] = enrich.submit(
-                state, transform.name, wait_for=needed
+                state, transform.name, wait_for=needed, return_state=False
             )
         _all(list(futures.values()))
         state.pass_gate("enriched")

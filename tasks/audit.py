@@ -1,7 +1,7 @@
 """The audit trail: a record a run, and a row a table and run, kept in the lake.
 
-Belongs here: writing and reading them, and the reports made of them. Does not belong here: what the reports
-look like (`reports/`).
+Belongs here: writing and reading them, and the reports made of them. Does not belong here: what
+the reports look like (`reports/`).
 """
 
 from __future__ import annotations

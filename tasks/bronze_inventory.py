@@ -1,6 +1,6 @@
 """What bronze holds for a run: the files that the manifests list, verified.
 
-Belongs here: finding the partitions that a run date sees, comparing manifests with files (rows, bytes'
+Belongs here: finding the partitions that a run date sees, comparing manifests with files (rows,
 sha256, schema) and describing each file's physical columns. Does not belong here: landing files
 (`landing.py`) or deciding whether a problem stops a run (`gates.py`).
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -23,6 +23,7 @@ from blocks.lake import Lake
 from tasks.contracts.manifest import BATCH_FOLDER, MANIFEST_NAME, Manifest, ManifestFile
 from tasks.contracts.names import did_you_mean
 from tasks.contracts.spec import Spec, Table
+from tasks.sql_text import quoted
 
 UNKNOWN_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
@@ -90,7 +91,7 @@ def take_inventory(
     listed = _listed_files(lake, table, prefix, keys, run_date, problems, drift)
     with ThreadPoolExecutor(max_workers=threads) as pool:
         verified = list(pool.map(lambda item: _verified(lake, spec, table, item), listed))
-    files = []
+    files: list[BronzeFile] = []
     for item in verified:
         files.extend(item.files)
         problems.extend(item.problems)
@@ -141,7 +142,7 @@ def _listed_files(
             if entry.batch_id and f"{prefix}{BATCH_FOLDER}/{entry.batch_id}.json" not in present:
                 drift.append(f"{table.name}: batch {entry.batch_id} is not committed; left out")
                 continue
-            found = _resolve(lake, prefix, folder, entry.path, present)
+            found = _resolve(prefix, folder, entry.path, present)
             if found is None:
                 problems.append(
                     Problem(
@@ -160,7 +161,7 @@ def _listed_files(
     return [listed[key] for key in sorted(listed)]
 
 
-def _resolve(lake: Lake, prefix: str, folder: str, path: str, present: set[str]) -> str | None:
+def _resolve(prefix: str, folder: str, path: str, present: set[str]) -> str | None:
     """Find a listed file: paths are relative to the bronze root, the table or the partition."""
     root = prefix[: -len(prefix.rstrip("/").rpartition("/")[2]) - 1]
     for key in (f"{root}{path}", f"{prefix}{path}", f"{folder}/{path}"):
@@ -218,8 +219,8 @@ def _verified(lake: Lake, spec: Spec, table: Table, listed: _Listed) -> BronzeTa
             )
         )
     if listed.entry.sha256 is not None:
-        with Path(url).open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        with Path(url).open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
         if digest != listed.entry.sha256:
             problems.append(
                 Problem("sha256", f"{name}: the bytes of {url} are not those of its manifest")
@@ -241,7 +242,7 @@ def _verified(lake: Lake, spec: Spec, table: Table, listed: _Listed) -> BronzeTa
 
 
 def _schema_problems(
-    table: str, url: str, expected: dict[str, str], found: dict[str, str], landed_here: bool
+    table: str, url: str, expected: Mapping[str, str], found: dict[str, str], landed_here: bool
 ) -> list[Problem]:
     problems = []
     unexpected = [column for column in found if column not in expected]
@@ -279,7 +280,7 @@ def type_family(kind: pa.DataType) -> str:
 _SQL_TYPES = {"string": "varchar", "integer": "bigint", "float": "double", "boolean": "boolean"}
 
 
-def bronze_selects(table: BronzeTable, expected: dict[str, str]) -> list[str]:
+def bronze_selects(table: BronzeTable, expected: Mapping[str, str]) -> list[str]:
     """Return one query for each group of files with one schema, to be united by name.
 
     Each gives the specified columns as received, and `_file` and `_row`: where in bronze it lies.
@@ -300,14 +301,14 @@ def bronze_selects(table: BronzeTable, expected: dict[str, str]) -> list[str]:
         )
         files = ", ".join(quoted(url) for url in urls)
         selects.append(
-            f"select {columns}, filename as _file, file_row_number as _row "
+            f"select {columns}, filename as _file, file_row_number as _row "  # noqa: S608 - quoted
             f"from read_parquet([{files}], hive_partitioning = false, filename = true, "
             "file_row_number = true)"
         )
     return selects
 
 
-def received_types(table: BronzeTable, expected: dict[str, str]) -> dict[str, str]:
+def received_types(table: BronzeTable, expected: Mapping[str, str]) -> dict[str, str]:
     """Return what type each column has over all files: strings, where any file holds strings."""
     types = dict(expected)
     for file in table.files:
@@ -315,8 +316,3 @@ def received_types(table: BronzeTable, expected: dict[str, str]) -> dict[str, st
             if family == "string":
                 types[column] = "string"
     return types
-
-
-def quoted(text: str) -> str:
-    """Return `text` as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import duckdb
 
-from tasks.published_files import select_of
+from tasks.sql_text import select_of
 
 # Which run wrote a row says nothing about what the row says.
 LEFT_OUT = ("run_id",)

@@ -1,7 +1,7 @@
 """Dimension snapshots: when they are due, whether they may be shown, and the pointer to them.
 
-Belongs here: freshness, quality gates, snapshot manifests and `dims/_latest.json`. Does not belong here:
-building the rows (silver and its dbt models).
+Belongs here: freshness, quality gates, snapshot manifests and `dims/_latest.json`. Does not
+belong here: building the rows (silver and its dbt models).
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from tasks.gates import judged
 from tasks.published_files import describe_table
 from tasks.run_context import RunContext
 from tasks.silver import with_parents
+from tasks.sql_text import read_parquet
 
 
 class SnapshotManifest(BaseModel):
@@ -86,7 +87,7 @@ def read_snapshot(lake: Lake, pipeline: str, dimension: str, day: date) -> Snaps
 def snapshot_inputs(
     spec: Spec, dimension: Dimension, inventory: Mapping[str, BronzeTable], run_date: date
 ) -> str:
-    """Return a hash of all that decides a snapshot's rows: files, rules, and the day if a rule asks."""
+    """Return a hash of all that decides a snapshot: files, rules, and the day if a rule asks."""
     tables = [spec.table(name) for name in with_parents(spec, [dimension.table])]
     parts: list[str] = []
     for table in tables:
@@ -99,7 +100,7 @@ def snapshot_inputs(
 def is_fresh(
     dimension: Dimension, snapshot: SnapshotManifest | None, run_date: date, inputs: str
 ) -> bool:
-    """Tell whether a snapshot still stands for `run_date`: recent, not of a later day, same inputs."""
+    """Tell whether a snapshot stands for `run_date`: recent, no later, of the same inputs."""
     if snapshot is None or snapshot.inputs != inputs:
         return False
     age = run_date - snapshot.snapshot_dt
@@ -167,8 +168,7 @@ def key_counts(path: Path, key: tuple[str, ...]) -> tuple[int, int, int]:
     with duckdb.connect() as connection:
         row = connection.execute(
             f"select count(*), count(distinct ({columns})), count(*) filter ({nulls})"  # noqa: S608
-            " from read_parquet($path, hive_partitioning = false)",
-            {"path": str(path)},
+            f" from {read_parquet([str(path)])}"
         ).fetchone()
     assert row is not None
     return row[0], row[1], row[2]
@@ -195,7 +195,7 @@ def keep_snapshot(run: RunContext, dimension: Dimension, written: Path, inputs: 
 
 
 def move_pointer(run: RunContext, seen: Pointer, moved: dict[str, date]) -> None:
-    """Point at the snapshots of `moved`; raises PublishConflictError if another run did so first."""
+    """Point at the snapshots of `moved`; raises PublishConflictError if another run was first."""
     pointer = Pointer(
         {**seen.snapshots, **moved},
         {**seen.run_ids, **dict.fromkeys(moved, run.run_id)},

@@ -1,7 +1,8 @@
 """Enriched silver: running one transform over published files and judging its rows.
 
-Belongs here: scanning inputs, streaming a transform's rows to Parquet, validating them against the pandera
-schema, and the checks of the specification. Does not belong here: the formulas (`transforms/`).
+Belongs here: scanning inputs, streaming a transform's rows to Parquet, validating them against
+the pandera schema, and the checks of the specification. Does not belong here: the formulas
+(`transforms/`).
 """
 
 from __future__ import annotations

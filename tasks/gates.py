@@ -1,7 +1,7 @@
 """Gates: judging what a layer holds against the thresholds of the specification.
 
-Belongs here: pure functions from figures to `GateResult`s, and stopping a run on a breach. Does not
-belong here: computing the figures, or writing the results.
+Belongs here: pure functions from figures to `GateResult`s, and stopping a run on a breach. Does
+not belong here: computing the figures, or writing the results.
 
 Integrity (lost rows, wrong schemas, unreadable files, duplicate keys) stops a run in every mode;
 thresholds (rates) stop it in mode `strict` and are reported in mode `warn`.
@@ -107,7 +107,8 @@ def silver_gates(
             unique,
             1.0,
             [
-                f"{name}: {silver.rows} rows have {counts.distinct_keys} keys ({', '.join(table.key)})"
+                f"{name}: {silver.rows} rows have {counts.distinct_keys} keys "
+                f"({', '.join(table.key)})"
             ],
         ),
         _integrity("silver", name, "schema", not wrong, len(wrong), 0, wrong),
@@ -294,7 +295,7 @@ def _threshold(
         layer=layer,
         table=table,
         check=check,
-        status="pass" if passed else breach,  # type: ignore[arg-type]
+        status="pass" if passed else breach,
         observed=observed,
         threshold=threshold,
         message="" if passed else message,

@@ -1,7 +1,7 @@
 """Gold: building the facts and their data tests by dbt, and describing them.
 
-Belongs here: the inputs and outputs of a gold build and its gates. Does not belong here: the facts' SQL
-(`dbt/models/<pipeline>/gold`).
+Belongs here: the inputs and outputs of a gold build and its gates. Does not belong here: the
+facts' SQL (`dbt/models/<pipeline>/gold`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from tasks.contracts.run_record import GateResult, TableRecord
 from tasks.contracts.spec import GoldFact
 from tasks.dbt_runs import DbtInputs, DbtNode, build
 from tasks.gates import row_gates
-from tasks.published_files import describe_table, select_of
+from tasks.published_files import describe_table
 from tasks.run_context import RunContext
+from tasks.sql_text import select_of
 
 
 def build_gold(

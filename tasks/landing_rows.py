@@ -14,7 +14,6 @@ from urllib.parse import quote, unquote
 
 import duckdb
 
-from tasks.bronze_inventory import quoted
 from tasks.contracts.errors import IngestError
 from tasks.contracts.spec import Table
 from tasks.landing_sql import identifier, landed_columns, partition_value, source_relation
@@ -22,6 +21,7 @@ from tasks.schema_drift import ReceivedColumn
 from tasks.source_columns import place, readable
 from tasks.source_faults import fault_of
 from tasks.source_files import SourceFile
+from tasks.sql_text import quoted
 
 _PARTITION = "__landing_partition__"
 _NO_SPACE = ("no space left", "could not write")

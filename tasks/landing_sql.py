@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tasks.bronze_inventory import UNKNOWN_PARTITION, quoted
+from tasks.bronze_inventory import UNKNOWN_PARTITION
 from tasks.contracts.spec import AUDIT_COLUMNS, ColumnType, Partition, Table
 from tasks.schema_drift import ReceivedColumn
 from tasks.source_files import SourceFormat
+from tasks.sql_text import quoted
 
 _ENGINE_TYPES = {"string": "VARCHAR", "integer": "BIGINT", "float": "DOUBLE", "boolean": "BOOLEAN"}
 _BLANKS = "E' \\t\\r\\n'"

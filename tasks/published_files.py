@@ -93,9 +93,3 @@ def duckdb_type(kind: pa.DataType) -> str:
         finest = "TIMESTAMP_NS" if kind.unit == "ns" else "TIMESTAMP"
         return "TIMESTAMP WITH TIME ZONE" if kind.tz else finest
     return next((name for test, name in names if test(kind)), str(kind).upper())
-
-
-def select_of(store_urls: list[str]) -> str:
-    """Return the query that reads exactly these files."""
-    quoted = ", ".join("'" + url.replace("'", "''") + "'" for url in store_urls)
-    return f"select * from read_parquet([{quoted}], hive_partitioning = false)"

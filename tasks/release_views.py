@@ -19,8 +19,8 @@ from blocks.lake import Lake
 from tasks.audit import AUDIT_SCHEMA
 from tasks.contracts.errors import ConfigurationError, ReleaseError
 from tasks.contracts.release import PublishedTable, Release
-from tasks.published_files import select_of
 from tasks.releases import table_urls
+from tasks.sql_text import select_of
 
 AUDIT_VIEW = "audit.runs"
 _BATCH_ROWS = 10_000

@@ -1,6 +1,7 @@
 """A run's artifacts in Prefect: its summary, gate results and tables.
 
-Belongs here: handing payloads to Prefect. Does not belong here: composing them (`reports/artifacts.py`).
+Belongs here: handing payloads to Prefect. Does not belong here: composing them
+(`reports/artifacts.py`).
 """
 
 from __future__ import annotations

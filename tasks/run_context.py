@@ -1,7 +1,7 @@
 """What every step of one run needs to know.
 
-Belongs here: the run's identity, where it writes, and its limits. Does not belong here: anything that a
-step finds out.
+Belongs here: the run's identity, where it writes, and its limits. Does not belong here: anything
+that a step finds out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What is known of a run while it goes on, and the record that it becomes.
 
-Belongs here: collecting tables, gates and timings from steps that run side by side. Does not belong here:
-computing any of them, or writing the record (`audit.py`).
+Belongs here: collecting tables, gates and timings from steps that run side by side. Does not
+belong here: computing any of them, or writing the record (`audit.py`).
 """
 
 from __future__ import annotations

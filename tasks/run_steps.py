@@ -1,7 +1,7 @@
 """The steps of a run as Prefect tasks: each reads, calls pure functions, and writes.
 
-Belongs here: thin wrappers named after the table that they work on. Does not belong here: logic, or the
-order of the steps (`flows/`).
+Belongs here: thin wrappers named after the table that they work on. Does not belong here: logic,
+or the order of the steps (`flows/`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Base silver: which dbt models a build needs, and what it has written.
 
-Belongs here: the inputs and outputs of a silver build, its row counts, and its tables with their gates.
-Does not belong here: the rules themselves (`dbt/macros/silver`), or running dbt (`dbt_runs.py`).
+Belongs here: the inputs and outputs of a silver build, its row counts, and its tables with their
+gates. Does not belong here: the rules themselves (`dbt/macros/silver`), or running dbt
+(`dbt_runs.py`).
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from tasks.contracts.run_record import GateResult, TableRecord
 from tasks.contracts.spec import Spec, Table
 from tasks.dbt_runs import DbtInputs, DbtNode, build
 from tasks.gates import RowCounts, silver_gates
-from tasks.published_files import describe_table, flatten_partitions, select_of
+from tasks.published_files import describe_table, flatten_partitions
 from tasks.run_context import RunContext
+from tasks.sql_text import select_of
 
 QUARANTINE = "_quarantine"
 _GRAINS = {"day": "%Y-%m-%d", "month": "%Y-%m"}

@@ -1,6 +1,7 @@
-"""Fixtures that many tests share: one Prefect API a session, runs, samples and what they publish."""
+"""Fixtures that many tests share: one Prefect API a session, runs, samples, real data."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -12,7 +13,9 @@ os.environ.setdefault("PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION", "false")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "600")
 
-SHARED = Path(os.environ.get("MEDALLION_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+SHARED = Path(
+    os.environ.get("MEDALLION_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data")
+)
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +56,29 @@ def real_bronze() -> Path:
     if not folder.is_dir():
         pytest.skip("the real data is not beside the project")
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_bronze(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dirty sample of about 300 orders over the six days from 2024-01-01; read it only."""
+    from tasks.sample_data.write import write_sample
+
+    folder = tmp_path_factory.mktemp("small") / "bronze"
+    write_sample(folder, orders=250, days=6, seed=5, dirt=0.03, first_day=date(2024, 1, 1))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_lake(
+    run_flow: Callable[..., object], small_bronze: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A lake whose release 1 is the run of `small_bronze` for 2024-01-06; read it only."""
+    lake = tmp_path_factory.mktemp("small") / "lake"
+    run_flow(lake, date(2024, 1, 6), bronze=small_bronze)
+    return lake
+
+
+@pytest.fixture
+def own_lake(small_lake: Path, tmp_path: Path) -> Path:
+    """A copy of `small_lake` to run in: cheaper than a first run."""
+    return shutil.copytree(small_lake, tmp_path / "lake")

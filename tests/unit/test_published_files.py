@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 
 from blocks.store import LocalStore
-from tasks.published_files import describe_table, duckdb_type, flatten_partitions, select_of
+from tasks.published_files import describe_table, duckdb_type, flatten_partitions
+from tasks.sql_text import select_of
 
 ROWS = pl.DataFrame(
     {
