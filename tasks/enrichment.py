@@ -42,6 +42,7 @@ def load_transform(transform: Transform) -> tuple[Callable[..., pl.LazyFrame], M
     try:
         function = getattr(importlib.import_module(f"tasks.transforms.{name}"), name)
         contract = importlib.import_module(f"tasks.contracts.enriched.{name}")
+        contract.SCHEMA  # noqa: B018 - missing is an AttributeError
     except (ImportError, AttributeError) as error:
         raise ConfigurationError(
             f"transform '{name}': {error}; it needs a function {name} in "
@@ -132,8 +133,10 @@ def schema_breaches(urls: list[str], schema: Any) -> list[str]:
             try:
                 schema.validate(part, lazy=True)
             except SchemaErrors as errors:
-                cases = errors.failure_cases.select("column", "check").unique().sort("column")
-                return [f"{column}: {check}" for column, check in cases.iter_rows()]
+                # What is wrong with the columns themselves has the column's name for a case.
+                column = pl.coalesce("column", "failure_case")
+                cases = errors.failure_cases.select(column, "check").unique().sort(pl.all())
+                return [f"{name}: {check}" for name, check in cases.iter_rows()]
             except SchemaError as error:
                 return [str(error).splitlines()[0]]
     return []
