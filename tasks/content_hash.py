@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import duckdb
 
+from tasks.landing_sql import identifier
 from tasks.sql_text import select_of
 
 # Which run wrote a row says nothing about what the row says.
@@ -40,7 +41,7 @@ def _sums(urls: Sequence[str], names: Sequence[str]) -> tuple[int, int, int]:
     query = (
         "select count(*), coalesce(sum(md5_number_lower(line)), 0),"  # noqa: S608 - quoted below
         f" coalesce(sum(md5_number_upper(line)), 0) from (select {text} as line"
-        f" from ({select_of(list(urls))}))"
+        f" from ({select_of(urls)}))"
     )
     with duckdb.connect() as connection:
         row = connection.execute(query).fetchone()
@@ -50,5 +51,5 @@ def _sums(urls: Sequence[str], names: Sequence[str]) -> tuple[int, int, int]:
 
 def _canonical(name: str) -> str:
     """SQL of a value's text with its length before it, so that no two rows run together."""
-    quoted = '"' + name.replace('"', '""') + '"'
-    return f"coalesce(strlen({quoted}::varchar) || ':' || {quoted}::varchar, '-')"
+    text = f"{identifier(name)}::varchar"
+    return f"coalesce(strlen({text}) || ':' || {text}, '-')"

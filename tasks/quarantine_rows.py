@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import duckdb
 
 from tasks.contracts.release import Release
-from tasks.release_views import Rows, quoted, select
+from tasks.release_views import Rows, select, view_name
 
 SUFFIX = "_quarantine"
 REASONS_COLUMN = "quarantine_reasons"
@@ -36,7 +36,7 @@ def quarantine_tables(release: Release) -> list[str]:
 
 def quarantine_counts(connection: duckdb.DuckDBPyConnection, table: str) -> Quarantined:
     """Count the quarantined rows of `table` (`silver.orders`), most frequent reason first."""
-    view = quoted(table + SUFFIX)
+    view = view_name(table + SUFFIX)
     ((rows,),) = select(connection, f"select count(*) from {view}").rows  # noqa: S608
     reasons = select(
         connection,
@@ -54,7 +54,7 @@ def quarantined_rows(
     Columns: the raw ones, `batch_id`, `ingestion_ts`, `event_id`, `source_file`,
     `quarantine_reasons` and `run_id`, in the same order of rows every time.
     """
-    view = quoted(table + SUFFIX)
+    view = view_name(table + SUFFIX)
     if reason is None:
         return select(connection, f"select * from {view} order by all")  # noqa: S608
     return select(

@@ -19,8 +19,9 @@ from blocks.lake import Lake
 from tasks.audit import AUDIT_SCHEMA
 from tasks.contracts.errors import ConfigurationError, ReleaseError
 from tasks.contracts.release import PublishedTable, Release
+from tasks.landing_sql import identifier
 from tasks.releases import table_urls
-from tasks.sql_text import select_of
+from tasks.sql_text import quoted, select_of
 
 AUDIT_VIEW = "audit.runs"
 _BATCH_ROWS = 10_000
@@ -91,17 +92,17 @@ def audit_urls(lake: Lake, pipeline: str) -> list[str]:
     return [lake.control.url(key) for key in keys]
 
 
-def quoted(name: str) -> str:
-    """Return `name` as an SQL identifier, a `schema.table` as two."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split(".", 1))
+def view_name(table: str) -> str:
+    """Return the view of a published table (`silver.orders`) as SQL names it."""
+    return ".".join(identifier(part) for part in table.split(".", 1))
 
 
 def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake, release: Release) -> None:
     schemas = {name.partition(".")[0] for name in release.tables} | {"audit"}
     for schema in sorted(schemas):
-        connection.execute(f"create schema if not exists {quoted(schema)}")
+        connection.execute(f"create schema if not exists {identifier(schema)}")
     for name, table in release.tables.items():
-        connection.execute(f"create view {quoted(name)} as {_contents(lake, table)}")
+        connection.execute(f"create view {view_name(name)} as {_contents(lake, table)}")
     runs = audit_urls(lake, release.pipeline)
     if runs:
         connection.execute(f"create view {AUDIT_VIEW} as {select_of(runs)}")
@@ -113,13 +114,8 @@ def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake, release: Re
 def _contents(lake: Lake, table: PublishedTable) -> str:
     if table.files:
         return select_of(table_urls(lake, table))
-    typed = [f"cast(null as {kind}) as {quoted_column(n)}" for n, kind in table.columns.items()]
+    typed = [f"cast(null as {kind}) as {identifier(n)}" for n, kind in table.columns.items()]
     return f"select {', '.join(typed) or 'null as empty'} where false"
-
-
-def quoted_column(name: str) -> str:
-    """Return `name` as one SQL identifier, whatever characters it has."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _all_urls(lake: Lake, release: Release) -> list[str]:
@@ -132,7 +128,7 @@ def _lock(connection: duckdb.DuckDBPyConnection, urls: Sequence[str]) -> None:
 
     DuckDB lets a COPY overwrite an allowed path, which is why `select` takes nothing but SELECT.
     """
-    listed = ", ".join("'" + url.replace("'", "''") + "'" for url in urls)
+    listed = ", ".join(quoted(url) for url in urls)
     connection.execute(f"set allowed_paths = [{listed}]")
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
