@@ -152,6 +152,16 @@ def _listed_files(
                     )
                 )
                 continue
+            if found in listed:
+                # It is read once; the counts of the manifests would say twice as many rows.
+                problems.append(
+                    Problem(
+                        "manifest_rows",
+                        f"{table.name}: {lake.bronze.url(key)} lists {entry.path}, which is "
+                        "listed already; correct the manifest",
+                    )
+                )
+                continue
             listed[found] = _Listed(found, entry, manifest.columns is not None)
     for folder in sorted(folders):
         if is_visible(table, folder.removeprefix(prefix), run_date):
