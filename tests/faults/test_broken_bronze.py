@@ -81,8 +81,8 @@ def test_whole_bronze_passes(bronze: Path) -> None:
     [
         pytest.param(lambda content: content[:-20], id="truncated"),
         pytest.param(lambda content: content[: len(content) // 2], id="half"),
-        pytest.param(lambda content: b"", id="empty"),
-        pytest.param(lambda content: b"not parquet at all" * 9, id="another format"),
+        pytest.param(lambda _: b"", id="empty"),
+        pytest.param(lambda _: b"not parquet at all" * 9, id="another format"),
         pytest.param(lambda content: content[:-4] + b"XXXX", id="no magic at the end"),
         pytest.param(lambda content: content[:-60] + b"\xff" * 50 + content[-10:], id="footer"),
     ],
@@ -142,8 +142,8 @@ def test_a_listed_file_that_is_missing_is_named(bronze: Path) -> None:
     ("spoil", "named"),
     [
         (lambda text: text[:-10], "JSON"),
-        (lambda text: "", "JSON"),
-        (lambda text: "[]", "the document"),
+        (lambda _: "", "JSON"),
+        (lambda _: "[]", "the document"),
         (lambda text: text.replace('"files"', '"flies"'), "files"),
         (lambda text: text.replace('"rows": 2', '"rows": "many"'), "files.0.rows"),
         (lambda text: text.replace('"rows": 2', '"rows": -2'), "files.0.rows"),
