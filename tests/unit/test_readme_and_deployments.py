@@ -1,0 +1,93 @@
+"""prefect.yaml and the README agree with the flows and settings that they speak of."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+from prefect import Flow
+from prefect.utilities.importtools import import_object
+
+from blocks.settings import _VARIABLES, Settings
+from cli.app import app
+from tasks.specs import known_pipelines
+
+PROJECT = Path(__file__).parents[2]
+PREFECT: dict[str, Any] = yaml.safe_load((PROJECT / "prefect.yaml").read_text())
+DEPLOYMENTS: list[dict[str, Any]] = PREFECT["deployments"]
+README = (PROJECT / "README.md").read_text()
+each_deployment = pytest.mark.parametrize("entry", DEPLOYMENTS, ids=lambda d: d["name"])
+
+
+def flow_of(entry: dict[str, Any]) -> Flow[..., Any]:
+    path, name = entry["entrypoint"].split(":")
+    found = import_object(f"{path.removesuffix('.py').replace('/', '.')}.{name}")
+    assert isinstance(found, Flow)
+    assert Path(str(inspect.getsourcefile(found.fn))) == PROJECT / path
+    return found
+
+
+@each_deployment
+def test_a_deployment_gives_its_flow_what_it_takes(entry: dict[str, Any]) -> None:
+    flow = flow_of(entry)
+    taken = inspect.signature(flow.fn).parameters
+    assert set(entry["parameters"]) <= set(taken)
+    assert entry["parameters"]["pipeline"] in known_pipelines()
+    required = {n for n, p in taken.items() if p.default is p.empty} - set(entry["parameters"])
+    given = entry["parameters"] | dict.fromkeys(required, "given by each run")
+    assert flow.validate_parameters(given)["pipeline"] == entry["parameters"]["pipeline"]
+
+
+@each_deployment
+def test_schedules_wait_to_be_switched_on(entry: dict[str, Any]) -> None:
+    assert all(schedule["active"] is False for schedule in entry.get("schedules", []))
+    assert entry["work_pool"]["name"] == "medallion"
+
+
+def test_names_are_given_once() -> None:
+    names = [entry["name"] for entry in DEPLOYMENTS]
+    assert len(names) == len(set(names))
+
+
+@each_deployment
+def test_the_readme_lists_the_deployments_parameters(entry: dict[str, Any]) -> None:
+    flow = flow_of(entry)
+    (listed,) = re.findall(rf"^\| `{flow.name}/{entry['name']}` \| (.*) \|$", README, re.MULTILINE)
+    own = set(inspect.signature(flow.fn).parameters) - {"pipeline", "run_id"}
+    assert set(re.findall(r"`(\w+)`", listed)) == own
+
+
+def test_the_readme_lists_the_settings_with_their_defaults() -> None:
+    rows = re.findall(r"^\| `(MEDALLION_\w+)` \|(?: `(\w+)`)? \| (.*?) \|", README, re.MULTILINE)
+    listed = {variable: (setting, default.strip("`")) for variable, setting, default in rows}
+    assert listed.pop("MEDALLION_ENV") == ("", "local")
+    assert {variable: setting for variable, (setting, _) in listed.items()} == _VARIABLES
+    for setting, default in listed.values():
+        field = Settings.model_fields[setting]
+        if setting != "threads":  # as many as the machine has
+            assert str(field.default) == default
+
+
+def test_the_readme_lists_the_commands_with_what_they_need() -> None:
+    listed = {}
+    for usage in re.findall(r"^\| `medallion (\w+[^`]*)` \|", README, re.MULTILINE):
+        command, *needed = re.sub(r'"[^"]*"', "SQL", usage).split()
+        listed[command] = {word for word in needed if word.startswith("--") or word.isupper()}
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    assert set(listed) == set(commands)
+    for name, command in commands.items():
+        known = {option for parameter in command.params for option in parameter.opts}
+        required = {p.opts[0] for p in command.params if p.required and p.opts[0].startswith("-")}
+        assert required <= listed[name], name
+        assert {o for o in listed[name] if o.startswith("--")} <= known, name
+
+
+def test_the_prefect_version_is_the_one_that_is_installed() -> None:
+    pinned = re.search(r'"prefect==([^"]+)"', (PROJECT / "pyproject.toml").read_text())
+    assert pinned is not None
+    assert PREFECT["prefect-version"] == pinned[1]
