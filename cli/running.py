@@ -294,6 +294,7 @@ def _check(
 
 def _warm_up(pipeline: str, env: str | None, lake: Path | None) -> None:
     """Load engines and transforms, and parse the dbt project, while the API starts."""
+    import tasks.contracts.silver_schema  # noqa: F401, PLC0415 - it loads pandera
     from blocks.settings import load_settings  # noqa: PLC0415
     from tasks.dbt_runs import DbtEngine, warm_up  # noqa: PLC0415
     from tasks.enrichment import load_transform  # noqa: PLC0415

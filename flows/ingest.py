@@ -9,15 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import wait
 from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
-from prefect.tasks import Task
 from prefect.utilities.annotations import quote
 
 from blocks.settings import load_settings
@@ -33,14 +30,9 @@ from tasks.landing import (
     landed_text,
 )
 from tasks.landing_rows import EngineLimits
+from tasks.retrying import patient
 from tasks.source_files import find_sources
 from tasks.specs import load_spec
-
-
-def _is_transient(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Retry what the storage did, never what is wrong with a file."""
-    error = state.result(raise_on_failure=False)
-    return isinstance(error, OSError)
 
 
 @task(name="check-sources", cache_policy=NO_CACHE, persist_result=False)
@@ -54,7 +46,6 @@ def check(store: Store, prefix: str, spec: Spec, source: str) -> list[CheckedSou
     task_run_name="land {table}",
     cache_policy=NO_CACHE,
     persist_result=False,
-    retry_condition_fn=_is_transient,
 )
 def land_files(table: str, order: Landing) -> tuple[list[LandedBatch], list[IngestError]]:
     """Land the checked source files of one table; a file at fault does not keep others back.
@@ -126,9 +117,7 @@ def ingest(
         landed_at,
         EngineLimits(settings.threads, settings.memory_limit),
     )
-    land = land_files.with_options(
-        retries=settings.retries, retry_delay_seconds=settings.retry_delay_seconds
-    )
+    land = patient(land_files, settings)
     futures = [land.submit(table, quote(order), return_state=False) for table in files]
     wait(futures)
     results = [future.result() for future in futures]

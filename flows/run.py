@@ -19,6 +19,7 @@ from flows.ingest import ingest
 from tasks.contracts.release import PublishedTable
 from tasks.contracts.run_record import GateMode, RunRecord
 from tasks.releases import read_current
+from tasks.retrying import patient
 from tasks.run_artifacts import show_in_prefect
 from tasks.run_opening import close_run, open_run
 from tasks.run_state import RunState
@@ -120,7 +121,8 @@ def _run(state: RunState) -> int:
     base = read_current(run.lake, run.pipeline)
     tables = [table.name for table in run.spec.tables]
     with state.stage("bronze"):
-        _all([inspect_bronze.submit(state, table) for table in tables])
+        inspect = patient(inspect_bronze, run.settings)
+        _all([inspect.submit(state, table) for table in tables])
         state.pass_gate("bronze")
     with state.stage("dimensions"):
         refresh_dimensions(run.pipeline, run_date=run.run_date, run_id=run.run_id)
@@ -131,11 +133,12 @@ def _run(state: RunState) -> int:
         _all([register_silver.submit(state, table) for table in rest])
         state.pass_gate("silver")
     with state.stage("enriched"):
+        compute = patient(enrich, run.settings)
         futures: dict[str, PrefectFuture[None]] = {}
         for transform in run.spec.transforms:
             reads = [*transform.inputs.values(), transform.checks.rows_equal]
             needed = [futures[name] for name in reads if name in futures]
-            futures[f"enriched.{transform.name}"] = enrich.submit(
+            futures[f"enriched.{transform.name}"] = compute.submit(
                 state, transform.name, wait_for=needed, return_state=False
             )
         _all(list(futures.values()))

@@ -12,7 +12,6 @@ import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import polars as pl
 from polars.exceptions import PolarsError
@@ -23,6 +22,7 @@ from tasks.contracts.run_record import GateResult, TableRecord
 from tasks.contracts.spec import Transform
 from tasks.gates import null_rate_gates, outcome, row_gates
 from tasks.published_files import describe_table
+from tasks.row_validation import schema_breaches
 from tasks.run_context import RunContext
 from tasks.silver import null_rates
 
@@ -30,7 +30,6 @@ SEEDS_FOLDER = Path(__file__).parent.parent / "dbt" / "seeds"
 SEED_SCHEMAS: dict[str, dict[str, pl.DataType]] = {
     "region_tax_rates": {"region": pl.String(), "tax_rate": pl.Decimal(9, 6)}
 }
-ROWS_A_CHECK = 500_000
 
 
 def load_transform(transform: Transform) -> tuple[Callable[..., pl.LazyFrame], ModuleType]:
@@ -119,27 +118,6 @@ def transform_record(
         seconds=seconds,
         inputs=tuple(transform.inputs.values()),
     )
-
-
-def schema_breaches(urls: list[str], schema: Any) -> list[str]:
-    """Validate every row against a pandera schema, a slice at a time; name column and check."""
-    from pandera.errors import SchemaError, SchemaErrors  # noqa: PLC0415 - slow to import
-
-    for url in urls:
-        rows = pl.scan_parquet(url, hive_partitioning=False)
-        height = rows.select(pl.len()).collect().item()
-        for start in range(0, max(height, 1), ROWS_A_CHECK):
-            part = rows.slice(start, ROWS_A_CHECK).collect(engine="streaming")
-            try:
-                schema.validate(part, lazy=True)
-            except SchemaErrors as errors:
-                # What is wrong with the columns themselves has the column's name for a case.
-                column = pl.coalesce("column", "failure_case")
-                cases = errors.failure_cases.select(column, "check").unique().sort(pl.all())
-                return [f"{name}: {check}" for name, check in cases.iter_rows()]
-            except SchemaError as error:
-                return [str(error).splitlines()[0]]
-    return []
 
 
 def _key_breaches(run: RunContext, table: PublishedTable) -> list[str]:

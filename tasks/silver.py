@@ -13,14 +13,17 @@ from dataclasses import dataclass, field
 import pyarrow.parquet as pq
 
 from tasks.bronze_inventory import BronzeTable, bronze_selects, received_types
+from tasks.contracts.errors import BronzeError, BuildError
 from tasks.contracts.release import PublishedTable
 from tasks.contracts.run_record import GateResult, TableRecord
 from tasks.contracts.spec import Spec, Table
 from tasks.dbt_runs import DbtInputs, DbtNode, build
-from tasks.gates import RowCounts, silver_gates
+from tasks.gates import RowCounts, outcome, silver_gates
 from tasks.published_files import describe_table, flatten_partitions
+from tasks.row_validation import schema_breaches
 from tasks.run_context import RunContext
 from tasks.sql_text import select_of
+from tasks.unreadable_files import unreadable_files
 
 QUARANTINE = "_quarantine"
 _GRAINS = {"day": "%Y-%m-%d", "month": "%Y-%m"}
@@ -71,6 +74,7 @@ def build_silver(
     """Build silver `tables` (and snapshots of dimensions) from the files of the inventory.
 
     `built` holds silver tables that this run has built before; they are read as parents.
+    Raises BronzeError if a bronze file cannot be decoded, else BuildError.
     """
     selects: dict[str, list[str]] = {}
     types, partitions = {}, {}
@@ -88,15 +92,21 @@ def build_silver(
         selects[name] = [select_of(run.urls(table))]
     for name in snapshots:
         outputs[f"dims.{name}"] = run.work_folder / "dims" / name
-    nodes = build(
-        run.engine,
-        run.spec,
-        DbtInputs(selects, outputs, types, partitions),
-        run_id=run.run_id,
-        run_date=run.run_date,
-        select=[*models_of(tables), *(f"{name}_snapshot" for name in snapshots)],
-        progress=progress,
-    )
+    try:
+        nodes = build(
+            run.engine,
+            run.spec,
+            DbtInputs(selects, outputs, types, partitions),
+            run_id=run.run_id,
+            run_date=run.run_date,
+            select=[*models_of(tables), *(f"{name}_snapshot" for name in snapshots)],
+            progress=progress,
+        )
+    except BuildError as error:
+        broken = unreadable_files(inventory[name] for name in tables)
+        if broken:
+            raise BronzeError("\n".join(broken)) from error
+        raise
     counts = {}
     for row in pq.read_table(outputs["audit.row_counts"] / "part-0.parquet").to_pylist():
         name = row.pop("table_name")
@@ -140,6 +150,7 @@ def describe_silver(
         null_rates(run, silver, table.gates.max_null_rates),
         run.settings.gates,
     )
+    gates.append(outcome("silver", name, "row_schema", _row_breaches(run, name, silver)))
     record = TableRecord(
         table=f"silver.{name}",
         layer="silver",
@@ -153,6 +164,12 @@ def describe_silver(
         inputs=(f"bronze.{name}", *(f"silver.{key.references}" for key in table.foreign_keys)),
     )
     return SilverTable(silver, quarantine, tuple(gates), record, reason_counts(run, quarantine))
+
+
+def _row_breaches(run: RunContext, name: str, table: PublishedTable) -> list[str]:
+    from tasks.contracts.silver_schema import silver_schema  # noqa: PLC0415 - pandera is slow
+
+    return schema_breaches(run.urls(table), silver_schema(run.spec, name))
 
 
 def null_rates(run: RunContext, table: PublishedTable, columns: Iterable[str]) -> dict[str, float]:
