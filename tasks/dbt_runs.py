@@ -82,9 +82,10 @@ def build(
     run_date: date,
     select: Sequence[str],
     exclude: Sequence[str] = (),
+    data_tests: bool = True,
     progress: Callable[[str], None] | None = None,
 ) -> list[DbtNode]:
-    """Build the selected models and run their data tests; return a node each.
+    """Build the selected models and run their `data_tests`, if asked for; return a node each.
 
     Raises BuildError naming each broken model or test, its message and its SQL.
     """
@@ -103,7 +104,8 @@ def build(
         folder.mkdir(parents=True, exist_ok=True)
     arguments = ["build", *_common(engine), "--vars", json.dumps({"run": variables})]
     arguments += ["--threads", str(min(engine.threads, 2)), "--indirect-selection", "cautious"]
-    arguments += ["--exclude-resource-type", "unit_test", "--select", *select]
+    skipped = ["unit_test"] if data_tests else ["unit_test", "test"]
+    arguments += ["--exclude-resource-type", *skipped, "--select", *select]
     if exclude:
         arguments += ["--exclude", *exclude]
     with _DBT:

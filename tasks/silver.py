@@ -100,6 +100,7 @@ def build_silver(
             run_id=run.run_id,
             run_date=run.run_date,
             select=[*models_of(tables), *(f"{name}_snapshot" for name in snapshots)],
+            data_tests=False,  # the run's gates judge silver
             progress=progress,
         )
     except BuildError as error:

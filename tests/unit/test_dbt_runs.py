@@ -117,6 +117,10 @@ def test_what_is_excluded_is_not_built(engine: DbtEngine) -> None:
     assert [node.name for node in built(engine, "good", exclude=["test_type:generic"])] == ["good"]
 
 
+def test_models_can_be_built_without_their_data_tests(engine: DbtEngine) -> None:
+    assert [node.name for node in built(engine, "good", data_tests=False)] == ["good"]
+
+
 def test_a_broken_model_is_named_with_its_message_and_sql(engine: DbtEngine) -> None:
     with pytest.raises(BuildError) as caught:
         built(engine, "good", "odd", "broken", "child", exclude=["test_type:singular"])
