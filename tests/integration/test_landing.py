@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from landing_shop import (
+
+from tests.integration.landing_shop import (
     DAY,
     MOMENT,
     PREFIX,
@@ -296,7 +297,7 @@ def test_paths_with_pattern_signs_and_quotes_are_plain_paths(tmp_path: Path) -> 
 
 
 def test_progress_is_told_of_each_file(tmp_path: Path) -> None:
-    from landing_shop import SPEC, find_sources, land
+    from tests.integration.landing_shop import SPEC, find_sources, land
 
     for name in ("sales-a.csv", "sales-b.csv"):
         write_rows(tmp_path / "in" / name, [{**SALES[0], "note": name}])

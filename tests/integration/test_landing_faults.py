@@ -8,7 +8,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from landing_shop import (
+
+from blocks.store import LocalStore
+from tasks import bronze_manifests, landing
+from tasks.contracts.errors import IngestError
+from tests.integration.landing_shop import (
     DAY,
     MOMENT,
     PREFIX,
@@ -22,10 +26,6 @@ from landing_shop import (
     write_bytes,
     write_rows,
 )
-
-from blocks.store import LocalStore
-from tasks import bronze_manifests, landing
-from tasks.contracts.errors import IngestError
 
 HEADER = b"sale_id,units,price,is_gift,note\n"
 GOOD = b"S-1,1,1.0,true,x\n"
