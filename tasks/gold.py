@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from tasks.contracts.release import PublishedTable
 from tasks.contracts.run_record import GateResult, TableRecord
 from tasks.contracts.spec import GoldFact
+from tasks.dbt_models import require_models
 from tasks.dbt_runs import DbtInputs, DbtNode, build
 from tasks.gates import row_gates
 from tasks.published_files import describe_table
@@ -31,7 +32,7 @@ def build_gold(
         if name.partition(".")[0] in ("silver", "enriched")
     }
     outputs = {f"gold.{fact.name}": run.folder("gold", fact.name) for fact in run.spec.gold}
-    return build(
+    nodes = build(
         run.engine,
         run.spec,
         DbtInputs(selects, outputs),
@@ -40,6 +41,9 @@ def build_gold(
         select=[f"path:models/{run.pipeline}/gold", "path:tests/reconciliation"],
         progress=progress,
     )
+    facts = [fact.name for fact in run.spec.gold]
+    require_models(nodes, facts, f"dbt/models/{run.pipeline}/gold")
+    return nodes
 
 
 def describe_fact(run: RunContext, fact: GoldFact) -> PublishedTable:

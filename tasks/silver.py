@@ -17,6 +17,7 @@ from tasks.contracts.errors import BronzeError, BuildError
 from tasks.contracts.release import PublishedTable
 from tasks.contracts.run_record import GateResult, TableRecord
 from tasks.contracts.spec import Spec, Table
+from tasks.dbt_models import require_models
 from tasks.dbt_runs import DbtInputs, DbtNode, build
 from tasks.gates import RowCounts, outcome, silver_gates
 from tasks.published_files import describe_table, flatten_partitions
@@ -92,6 +93,7 @@ def build_silver(
         selects[name] = [select_of(run.urls(table))]
     for name in snapshots:
         outputs[f"dims.{name}"] = run.work_folder / "dims" / name
+    models = [*models_of(tables), *(f"{name}_snapshot" for name in snapshots)]
     try:
         nodes = build(
             run.engine,
@@ -99,7 +101,7 @@ def build_silver(
             DbtInputs(selects, outputs, types, partitions),
             run_id=run.run_id,
             run_date=run.run_date,
-            select=[*models_of(tables), *(f"{name}_snapshot" for name in snapshots)],
+            select=models,
             data_tests=False,  # the run's gates judge silver
             progress=progress,
         )
@@ -108,6 +110,7 @@ def build_silver(
         if broken:
             raise BronzeError("\n".join(broken)) from error
         raise
+    require_models(nodes, models, f"dbt/models/{run.pipeline}")
     counts = {}
     for row in pq.read_table(outputs["audit.row_counts"] / "part-0.parquet").to_pylist():
         name = row.pop("table_name")

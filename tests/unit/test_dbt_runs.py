@@ -15,6 +15,7 @@ import pytest
 from tasks import dbt_runs
 from tasks.contracts.errors import BuildError
 from tasks.contracts.spec import Spec
+from tasks.dbt_models import require_models
 from tasks.dbt_runs import DbtEngine, DbtInputs, DbtNode, build, dbt_tables, warm_up
 
 # dbt leaves its log file of an earlier run in this process to the garbage collector.
@@ -157,6 +158,17 @@ def test_a_project_that_cannot_be_parsed_is_told(
 def test_a_selection_that_dbt_refuses_is_told(engine: DbtEngine) -> None:
     with pytest.raises(BuildError, match=r"^dbt: "):
         built(engine, "no_such_method:x")
+
+
+def test_a_model_that_was_forgotten_is_named(engine: DbtEngine) -> None:
+    nodes = built(engine, "good", "forgotten", "lost")
+    require_models(nodes, ["good"], "dbt/models/shop")
+    with pytest.raises(BuildError) as caught:
+        require_models(nodes, ["good", "forgotten", "lost"], "dbt/models/shop")
+    assert str(caught.value) == (
+        "the specification needs models that dbt does not have: forgotten, lost; "
+        "add each below dbt/models/shop (CONTRIBUTING.md has what is in it)"
+    )
 
 
 def test_the_project_is_parsed_once(engine: DbtEngine, manifests: dict[str, Any]) -> None:
