@@ -1,0 +1,35 @@
+{#
+    Empty views in place of the specification's tables, with their columns and types, for runs by hand: a
+    unit test asks the relation of each input for its types. What is specified is not documented anew.
+#}
+{% macro register_specified_tables() %}
+    {% set tables = run_value('tables') or {} %}
+    {% for schema in ('bronze', 'silver') if tables %}
+        {% do run_query('create schema if not exists ' ~ schema) %}
+    {% endfor %}
+    {% for name, table in tables.items() %}
+        {% set place = {'_file': 'string', '_row': 'integer'} %}
+        {% set received, kept = {}, {} %}
+        {% for column in table['columns'] %}
+            {% do received.update({column['name']: column['type']}) %}
+            {% do kept.update({column['name']: column['becomes'] or column['type']}) %}
+        {% endfor %}
+        {% if table['business_date'] %}{% do kept.update({table['business_date']['name']: 'date'}) %}{% endif %}
+        {% do kept.update({'ingestion_dt': 'date'}) %}
+        {% do create_empty_view('bronze.' ~ name, dict(received, **place)) %}
+        {% do create_empty_view('silver.' ~ name, kept) %}
+        {% do create_empty_view('silver.' ~ name ~ '_checked', dict(kept, _reasons='strings', **place)) %}
+    {% endfor %}
+{% endmacro %}
+
+{% macro create_empty_view(name, columns) %}
+    {% set types = {
+        'string': 'varchar', 'strings': 'varchar[]', 'integer': 'bigint', 'float': 'double',
+        'money': 'decimal(18, 2)', 'boolean': 'boolean', 'timestamp': 'timestamp', 'date': 'date',
+    } %}
+    {% set nulls = [] %}
+    {% for column, type in columns.items() %}
+        {% do nulls.append('cast(null as ' ~ types[type] ~ ') as ' ~ column) %}
+    {% endfor %}
+    {% do run_query('create or replace view ' ~ name ~ ' as select ' ~ (nulls | join(', ')) ~ ' where false') %}
+{% endmacro %}
