@@ -6,8 +6,6 @@ tests, run in this process. Does not: how a run hands its files to dbt, or any o
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
@@ -17,14 +15,12 @@ from typing import Any
 import polars as pl
 import pytest
 import yaml
-from dbt.cli.main import dbtRunner
 
+from tests.integration.dbt_invocation import DBT, GOOD, invoke, node_results
 from tests.oracle import Table, differences, run_rows
 from tests.oracle.outputs import GOLD
 from tests.oracle.sample_rows import raw, shop
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-DBT = REPOSITORY / "dbt"
 MODELS = DBT / "models" / "ecommerce"
 RUN_DATE = date(2024, 1, 14)
 GOLD_NODES = [
@@ -34,7 +30,6 @@ GOLD_NODES = [
     "--exclude-resource-type",
     "unit_test",
 ]
-GOOD = {"success", "pass"}
 RECONCILIATIONS = {path.stem for path in (DBT / "tests" / "reconciliation").glob("*.sql")}
 
 TYPES: dict[str, pl.DataType] = {
@@ -87,13 +82,7 @@ class Gold:
             "inputs": {name: self._input(name, rows.get(name, [])) for name in INPUTS},
             "outputs": {f"gold.{fact}": str(self._output(fact)) for fact in GOLD},
         }
-        outcome = invoke(
-            *command, "--vars", yaml.safe_dump({"run": variables}), folder=self.folder,
-            manifest=self.manifest,
-        )  # fmt: skip
-        assert outcome.result is not None, outcome.exception
-        results = [r for r in outcome.result.results if r.node.resource_type != "operation"]
-        return {result.node.name: result for result in results}
+        return node_results(*command, run=variables, folder=self.folder, manifest=self.manifest)
 
     def fact(self, name: str) -> pl.DataFrame:
         return pl.read_parquet(self.folder / name / "*.parquet")
@@ -109,13 +98,6 @@ class Gold:
         folder = self.folder / fact
         folder.mkdir(exist_ok=True)
         return folder
-
-
-def invoke(*command: str, folder: Path, manifest: Any = None) -> Any:
-    options = ["--project-dir", str(DBT), "--profiles-dir", str(DBT)]
-    options += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
-    with contextlib.redirect_stdout(io.StringIO()):
-        return dbtRunner(manifest=manifest).invoke([*command, *options])
 
 
 @pytest.fixture(scope="module")
