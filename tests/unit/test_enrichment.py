@@ -15,7 +15,7 @@ import pytest
 
 from blocks.lake import local_lake
 from blocks.settings import Settings
-from tasks import enrichment
+from tasks import row_validation
 from tasks.contracts.errors import BuildError, ConfigurationError
 from tasks.contracts.spec import Spec, Transform
 from tasks.enrichment import (
@@ -245,7 +245,7 @@ def test_schema_breaches_name_column_and_check(
 
 
 def test_every_slice_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(enrichment, "ROWS_A_CHECK", 2)
+    monkeypatch.setattr(row_validation, "ROWS_A_CHECK", 2)
     totals = [0, 0, 0, 0, -1]
     rows = pl.DataFrame({"id": range(5), "total": totals}, schema=GOOD.schema)
     assert schema_breaches(written(tmp_path, rows), SCHEMA) == [
