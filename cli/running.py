@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 DEMO_ORDERS, DEMO_DAYS, DEMO_SEED, DEMO_DIRT = 20_000, 30, 7, 0.02
 DEMO_FIRST_DAY = date(2024, 1, 1)
+NOTICEABLE_SECONDS = 0.5
+DEMO_DELIVERIES = "demo_deliveries"
 
 
 class RunBrokenError(MedallionError):
@@ -139,15 +141,18 @@ def demo(
 ) -> None:
     """Make up a shop's data, land it, run every stage, and run the next day on top.
 
-    The demo's lake is made anew each time.
+    The demo's lake is made anew each time; a folder that is no demo's is left alone.
     """
+    deliveries = lake / DEMO_DELIVERIES
+    if lake.exists() and any(lake.iterdir()) and not deliveries.is_dir():
+        raise ConfigurationError(
+            f"--lake {lake}: holds something else than a demo; name a new folder"
+        )
     api = PrefectApi()
     api.start()
     from tasks.sample_data.write import write_sample  # noqa: PLC0415
 
-    deliveries = lake.parent / "deliveries"
-    for folder in (lake, deliveries):
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(lake, ignore_errors=True)
     last = DEMO_FIRST_DAY.toordinal() + days - 1
     say = err_console().print
     say(f"Making up {orders:,} orders over {days} days in {deliveries} ...")
@@ -225,7 +230,7 @@ def _show(outcome: dict[str, Any], as_json: bool) -> None:
 
     record = cast("RunRecord", outcome["record"])
     err_console().print(summary_tables(record, outcome["report"]))
-    if outcome["waited"] > 0:
+    if outcome["waited"] > NOTICEABLE_SECONDS:
         err_console().print(
             f"waited {outcome['waited']:.1f} s for the Prefect API", style="dim", highlight=False
         )
@@ -297,12 +302,12 @@ def _warm_up(pipeline: str, env: str | None, lake: Path | None) -> None:
     import tasks.contracts.silver_schema  # noqa: F401, PLC0415 - it loads pandera
     from blocks.settings import load_settings  # noqa: PLC0415
     from tasks.dbt_runs import DbtEngine, warm_up  # noqa: PLC0415
-    from tasks.enrichment import load_transform  # noqa: PLC0415
+    from tasks.enrichment import check_transform  # noqa: PLC0415
     from tasks.specs import load_spec  # noqa: PLC0415
 
     spec, settings = load_spec(pipeline), load_settings(env, lake_root=lake)
     for transform in spec.transforms:
-        load_transform(transform)
+        check_transform(transform)
     cache = Path(settings.lake().control.url(f"{pipeline}/.dbt"))
     warm_up(DbtEngine(cache, cache, settings.threads, settings.memory_limit), spec)
 

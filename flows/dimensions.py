@@ -15,7 +15,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from tasks.contracts.errors import GateError
 from tasks.contracts.run_record import GateMode
-from tasks.dimensions import is_fresh, read_pointer, read_snapshot, snapshot_inputs
+from tasks.dimensions import is_fresh, latest_snapshot, read_pointer, snapshot_inputs
 from tasks.run_opening import close_run, find_run, open_run
 from tasks.run_state import RunState
 from tasks.run_steps import (
@@ -86,29 +86,29 @@ def _refresh(state: RunState) -> dict[str, date]:
         d.name: snapshot_inputs(run.spec, d, state.inventory, run.run_date) for d in dimensions
     }
     due = []
+    days: dict[str, date] = {}
     for dimension in dimensions:
-        day = pointer.snapshots.get(dimension.name)
-        current = read_snapshot(run.lake, run.pipeline, dimension.name, day) if day else None
-        if not is_fresh(dimension, current, run.run_date, inputs[dimension.name]):
-            due.append(dimension)
+        name = dimension.name
+        latest = latest_snapshot(run.lake, run.pipeline, name, run.run_date)
+        if latest is not None:
+            days[name] = latest.snapshot_dt
+        if is_fresh(dimension, latest, run.run_date, inputs[name]):
+            state.tell(f"dims.{name}: the snapshot of {days[name]} is still fresh")
         else:
-            state.tell(f"dims.{dimension.name}: the snapshot of {day} is still fresh")
-    current_days = dict(pointer.snapshots)
+            due.append(dimension)
     if due:
         tables = with_parents(run.spec, (d.table for d in due))
         build_silver_models(state, tables, [d.name for d in due])
         passed = [d.name for d in due if judge_snapshot(state, d.name, inputs[d.name])]
-        if passed:
-            show_snapshots(state, pointer, passed)
-        current_days |= dict.fromkeys(passed, run.run_date)
+        days |= dict.fromkeys(passed, run.run_date)
     state.pass_gate("dims")
     for dimension in dimensions:
-        day = current_days.get(dimension.name)
-        if day is None or day > run.run_date:
+        if dimension.name not in days:
             raise GateError(
                 f"dims.{dimension.name}: the new snapshot failed its gate, "
                 "and there is no earlier one"
             )
-    for future in [use_snapshot.submit(state, d.name, current_days[d.name]) for d in dimensions]:
+    show_snapshots(state, pointer, days)
+    for future in [use_snapshot.submit(state, d.name, days[d.name]) for d in dimensions]:
         future.result()
-    return {d.name: current_days[d.name] for d in dimensions}
+    return {d.name: days[d.name] for d in dimensions}

@@ -107,8 +107,13 @@ def is_fresh(
     return timedelta(0) <= age <= timedelta(hours=dimension.freshness_hours)
 
 
-def previous_rows(lake: Lake, pipeline: str, dimension: str, run_date: date) -> int | None:
-    """Return the rows of the latest snapshot that is not after `run_date`, if there is one."""
+def latest_snapshot(
+    lake: Lake, pipeline: str, dimension: str, run_date: date
+) -> SnapshotManifest | None:
+    """Return the latest snapshot that is not after `run_date`, if there is one.
+
+    Not the pointer's: runs for other days move that, and must not decide what this day uses.
+    """
     prefix = f"{lake.dimension_prefix(pipeline)}/{dimension}/"
     days = []
     for key in lake.silver.list(prefix):
@@ -116,10 +121,7 @@ def previous_rows(lake: Lake, pipeline: str, dimension: str, run_date: date) -> 
             day = date.fromisoformat(key.removeprefix(prefix).partition("/")[0].partition("=")[2])
             if day <= run_date:
                 days.append(day)
-    if not days:
-        return None
-    snapshot = read_snapshot(lake, pipeline, dimension, max(days))
-    return snapshot.table.rows if snapshot else None
+    return read_snapshot(lake, pipeline, dimension, max(days)) if days else None
 
 
 def dimension_gates(
@@ -194,11 +196,11 @@ def keep_snapshot(run: RunContext, dimension: Dimension, written: Path, inputs: 
     run.lake.silver.write(manifest_key, manifest.model_dump_json(indent=1).encode())
 
 
-def move_pointer(run: RunContext, seen: Pointer, moved: dict[str, date]) -> None:
-    """Point at the snapshots of `moved`; raises PublishConflictError if another run was first."""
+def move_pointer(run: RunContext, seen: Pointer, moved: Mapping[str, SnapshotManifest]) -> None:
+    """Point at the snapshots of `moved`; raises PublishConflictError if another was first."""
     pointer = Pointer(
-        {**seen.snapshots, **moved},
-        {**seen.run_ids, **dict.fromkeys(moved, run.run_id)},
+        {**seen.snapshots, **{name: snapshot.snapshot_dt for name, snapshot in moved.items()}},
+        {**seen.run_ids, **{name: snapshot.run_id for name, snapshot in moved.items()}},
         seen.version,
     )
     key = f"{run.lake.dimension_prefix(run.pipeline)}/_latest.json"

@@ -17,6 +17,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from tasks.contracts.errors import BuildError, ConfigurationError
+from tasks.contracts.names import did_you_mean
 from tasks.contracts.release import PublishedTable
 from tasks.contracts.run_record import GateResult, TableRecord
 from tasks.contracts.spec import Transform
@@ -58,6 +59,20 @@ def load_transform(transform: Transform) -> tuple[Callable[..., pl.LazyFrame], M
             + (f"; the specification lacks {', '.join(required)}" if required else "")
         )
     return function, contract
+
+
+def check_transform(transform: Transform) -> None:
+    """Raise ConfigurationError if a transform cannot be run as the specification declares it."""
+    _, contract = load_transform(transform)
+    columns = contract.SCHEMA.columns
+    for column in (*transform.key, *transform.checks.max_null_rates):
+        if column not in columns:
+            hint = did_you_mean(column, columns)
+            raise ConfigurationError(f"transform '{transform.name}': no column '{column}'{hint}")
+    for name in transform.inputs.values():
+        layer, _, seed = name.partition(".")
+        if layer == "seeds":
+            read_seed(seed)
 
 
 def run_transform(

@@ -38,7 +38,7 @@ def build_gold(
         DbtInputs(selects, outputs),
         run_id=run.run_id,
         run_date=run.run_date,
-        select=[f"path:models/{run.pipeline}/gold", "path:tests/reconciliation"],
+        select=[f"path:models/{run.pipeline}/gold", f"path:tests/reconciliation/{run.pipeline}"],
         progress=progress,
     )
     facts = [fact.name for fact in run.spec.gold]

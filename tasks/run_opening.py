@@ -12,6 +12,7 @@ from pathlib import Path
 from blocks.settings import load_settings
 from tasks.contracts.errors import ConfigurationError
 from tasks.contracts.run_record import GateMode
+from tasks.enrichment import check_transform
 from tasks.run_context import RunContext
 from tasks.run_state import RunState
 from tasks.specs import load_spec
@@ -37,6 +38,8 @@ def open_run(
     """
     spec = load_spec(pipeline)
     settings = load_settings(environment, lake_root=lake, gates=gates)
+    for transform in spec.transforms:
+        check_transform(transform)
     if bronze is not None and not Path(bronze).is_dir():
         raise ConfigurationError(f"--bronze {bronze}: no such folder")
     context = RunContext(

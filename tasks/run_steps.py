@@ -24,8 +24,8 @@ from tasks.dimensions import (
     dimension_gates,
     keep_snapshot,
     key_counts,
+    latest_snapshot,
     move_pointer,
-    previous_rows,
     read_snapshot,
 )
 from tasks.enrichment import judge_transform, run_transform, transform_record
@@ -84,12 +84,13 @@ def judge_snapshot(state: RunState, dimension: str, inputs: str) -> bool:
     entry = next(d for d in run.spec.dimensions if d.name == dimension)
     written = run.work_folder / "dims" / dimension / "part-0.parquet"
     rows, distinct, nulls = key_counts(written, run.spec.table(entry.table).key)
+    before = latest_snapshot(run.lake, run.pipeline, dimension, run.run_date)
     gates = dimension_gates(
         entry,
         rows=rows,
         distinct_keys=distinct,
         null_keys=nulls,
-        previous=previous_rows(run.lake, run.pipeline, dimension, run.run_date),
+        previous=before.table.rows if before else None,
         mode=run.settings.gates,
     )
     state.judge(gates)
@@ -100,9 +101,17 @@ def judge_snapshot(state: RunState, dimension: str, inputs: str) -> bool:
 
 
 @task(task_run_name="snapshot pointer", cache_policy=NO_CACHE, persist_result=False)
-def show_snapshots(state: RunState, seen: Pointer, names: list[str]) -> None:
-    """Make the new snapshots of `names` the current ones."""
-    move_pointer(state.run, seen, dict.fromkeys(names, state.run.run_date))
+def show_snapshots(state: RunState, seen: Pointer, days: dict[str, date]) -> None:
+    """Make the snapshots of `days` the current ones, of the dimensions that have others now."""
+    run = state.run
+    moved = {}
+    for name, day in days.items():
+        snapshot = read_snapshot(run.lake, run.pipeline, name, day)
+        assert snapshot is not None, f"the snapshot of {name} of {day} is not there"
+        if (seen.snapshots.get(name), seen.run_ids.get(name)) != (day, snapshot.run_id):
+            moved[name] = snapshot
+    if moved:
+        move_pointer(run, seen, moved)
 
 
 @task(task_run_name="dims {dimension}", cache_policy=NO_CACHE, persist_result=False)

@@ -8,10 +8,11 @@
 {% materialization published, adapter='duckdb' %}
     {%- set target_relation = this.incorporate(type='view') -%}
     {%- set name = this.schema ~ '.' ~ this.identifier -%}
-    {%- set folder = (run_value('outputs') or {}).get(name) -%}
-    {%- if not folder -%}
+    {%- set given = (run_value('outputs') or {}).get(name) -%}
+    {%- if not given -%}
         {{ exceptions.raise_compiler_error('no output folder was given for ' ~ name) }}
     {%- endif -%}
+    {%- set folder = given | replace("'", "''") -%}
     {%- set partition_by = partition_expression(name) -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
@@ -28,14 +29,16 @@
     {%- set files = written_files(folder) -%}
     {%- if not files -%}
         {# No row, no partition: an empty file still tells readers the columns. #}
-        {%- set files = [folder ~ '/part-0.parquet'] -%}
+        {%- set files = [given ~ '/part-0.parquet'] -%}
         {% call statement('empty') %}
-            copy (select * from ({{ sql }}) as model where false) to '{{ files[0] }}' (format parquet)
+            copy (select * from ({{ sql }}) as model where false) to '{{ folder }}/part-0.parquet' (format parquet)
         {% endcall %}
     {%- endif -%}
     {% call statement('view') %}
         create or replace view {{ target_relation }} as
-        select * from read_parquet({{ files }}, hive_partitioning = false)
+        select * from read_parquet(
+            [{% for file in files %}{{ sql_text(file) }}{{ ', ' if not loop.last }}{% endfor %}], hive_partitioning = false
+        )
     {% endcall %}
     {{ adapter.commit() }}
     {{ run_hooks(post_hooks, inside_transaction=False) }}

@@ -26,11 +26,13 @@ RUN_DATE = date(2024, 1, 14)
 GOLD_NODES = [
     "--select",
     "path:models/ecommerce/gold",
-    "path:tests/reconciliation",
+    "path:tests/reconciliation/ecommerce",
     "--exclude-resource-type",
     "unit_test",
 ]
-RECONCILIATIONS = {path.stem for path in (DBT / "tests" / "reconciliation").glob("*.sql")}
+RECONCILIATIONS = {
+    path.stem for path in (DBT / "tests" / "reconciliation" / "ecommerce").glob("*.sql")
+}
 
 TYPES: dict[str, pl.DataType] = {
     "varchar": pl.String(),

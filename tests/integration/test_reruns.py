@@ -59,9 +59,6 @@ def test_every_release_keeps_its_document_and_its_files(lake: Path) -> None:
             assert all(Path(file).is_file() for file in files_of(lake, table))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="freshness looks at the pointer, which later days have moved"
-)
 def test_a_day_between_two_that_were_run_is_repeatable(
     run_flow: Callable, small_bronze: Path, own_lake: Path
 ) -> None:

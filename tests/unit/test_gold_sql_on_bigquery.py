@@ -15,7 +15,10 @@ from sqlfluff.core import FluffConfig, Linter
 REPOSITORY = Path(__file__).resolve().parents[2]
 DBT = REPOSITORY / "dbt"
 QUERIES = sorted(
-    [*(DBT / "models/ecommerce/gold").glob("*.sql"), *(DBT / "tests/reconciliation").glob("*.sql")]
+    [
+        *(DBT / "models/ecommerce/gold").glob("*.sql"),
+        *(DBT / "tests/reconciliation/ecommerce").glob("*.sql"),
+    ]
 )
 DUCKDB_ONLY = re.compile(
     r"decimal\(|\bdouble\b|\bbigint\b|\bvarchar\b|::|\bfilter \(", re.IGNORECASE

@@ -12,7 +12,7 @@
 {% endmacro %}
 
 {% macro export_row_counts() %}
-    {% set folder = (run_value('outputs') or {}).get('audit.row_counts') %}
+    {% set folder = ((run_value('outputs') or {}).get('audit.row_counts') or '') | replace("'", "''") %}
     {% if execute and folder %}
         {% do run_query("copy audit.row_counts to '" ~ folder ~ "/part-0.parquet' (format parquet)") %}
     {% endif %}

@@ -47,10 +47,15 @@
     case
         when round({{ value }}, 2) = {{ value }} and abs({{ value }}) < 1e12
             then cast({{ value }} as decimal(18, 2))
+        {# DuckDB casts exponent text wrongly where less than half a cent is left: 5e-324 to 0.01. #}
+        when abs({{ value }}) < 0.005 then cast(0 as decimal(18, 2))
         else try_cast(cast({{ value }} as varchar) as decimal(18, 2))
     end
     {%- else -%}
     case
+        when regexp_full_match({{ value }}, '{{ number_pattern() }}')
+            and abs(try_cast({{ value }} as double)) < 0.005
+            then cast(0 as decimal(18, 2))
         when regexp_full_match({{ value }}, '{{ number_pattern() }}')
             then try_cast({{ value }} as decimal(18, 2))
     end

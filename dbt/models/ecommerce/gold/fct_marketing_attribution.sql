@@ -5,7 +5,10 @@ with figures as (
         1 as is_order,
         is_attributed,
         is_recovered,
-        case when is_attributed then hours_to_purchase end as attributed_hours,
+        -- Whole microseconds: their sum is the same in whatever order rows are added.
+        case
+            when is_attributed then cast(round(hours_to_purchase * 3.6e9) as {{ count_type() }})
+        end as attributed_us,
         null as cart_status,
         null as abandoned_value
     from {{ source('enriched', 'attributed_purchases') }}
@@ -17,7 +20,7 @@ with figures as (
         null as is_order,
         null as is_attributed,
         null as is_recovered,
-        null as attributed_hours,
+        null as attributed_us,
         cart_status,
         abandoned_value
     from {{ source('enriched', 'cart_attribution') }}
@@ -29,7 +32,7 @@ select
     count(is_order) as orders_count,
     {{ count_where('is_attributed') }} as attributed_orders,
     {{ count_where('is_recovered') }} as recovered_orders,
-    {{ ratio('sum(attributed_hours)', 'count(attributed_hours)') }} as avg_hours_to_purchase,
+    {{ ratio('sum(attributed_us) / 3.6e9', 'count(attributed_us)') }} as avg_hours_to_purchase,
     {{ count_where("cart_status = 'converted'") }} as carts_converted,
     {{ count_where("cart_status = 'abandoned'") }} as carts_abandoned,
     {{ total_money('abandoned_value') }} as abandoned_value,
