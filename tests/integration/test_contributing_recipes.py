@@ -182,6 +182,32 @@ def test_the_transforms_own_test_passes(copy: Path) -> None:
     assert "2 passed" in done.stdout
 
 
+def test_the_new_models_own_unit_tests_pass(copy: Path, tmp_path: Path) -> None:
+    script = """
+import json, sys
+from dbt.cli.main import dbtRunner
+from tasks.dbt_runs import dbt_tables
+from tasks.specs import load_spec
+given = json.dumps({"run": {"tables": dbt_tables(load_spec("ecommerce"))}})
+folders = ["--project-dir", "dbt", "--profiles-dir", "dbt"]
+folders += ["--target-path", sys.argv[1], "--log-path", sys.argv[1]]
+done = dbtRunner().invoke(["--quiet", "test", "--select", *sys.argv[2:], "--vars", given, *folders])
+tests = [r for r in done.result or [] if r.node.resource_type == "unit_test"]
+print(json.dumps({r.node.name: r.status for r in tests}))
+"""
+    names = ("coupons_rules_and_parents", "coupon_effect_means_are_sums_over_counts")
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path), *names],
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == dict.fromkeys(names, "pass"), done.stdout
+
+
 def test_a_rule_and_a_threshold_are_lines_of_the_specification(
     lake: Path, copy: Path, recipes: str, tmp_path: Path
 ) -> None:
