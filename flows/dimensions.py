@@ -10,7 +10,6 @@ import secrets
 from datetime import UTC, date, datetime
 
 from prefect import flow
-from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from tasks.contracts.errors import GateError
@@ -78,7 +77,8 @@ def _refresh(state: RunState) -> dict[str, date]:
     dimensions = run.spec.dimensions
     needed = with_parents(run.spec, (d.table for d in dimensions))
     found = [inspect_bronze.submit(state, t) for t in needed if t not in state.inventory]
-    wait(found)
+    for future in found:
+        future.result()
     state.pass_gate("bronze")
 
     pointer = read_pointer(run.lake, run.pipeline)
