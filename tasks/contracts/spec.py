@@ -25,7 +25,7 @@ class Column(_Entry):
     """A column as it is received, and what it becomes in silver."""
 
     name: Name
-    type: Literal["string", "integer", "float", "boolean"]
+    type: Literal["string", "integer", "float", "boolean", "timestamp"]
     becomes: Literal["timestamp", "money"] | None = Field(
         None, description="Silver type, where it differs from the received one."
     )
@@ -62,6 +62,12 @@ class Rule(_Entry):
     ordered: tuple[Name, Name] | None = Field(
         None, description="[low, high]: low <= high, or either is NULL."
     )
+    one_of: dict[Name, tuple[str, ...]] | None = Field(
+        None, description="{column: values}: the column is one of them; NULL breaks the rule."
+    )
+    between: dict[Name, tuple[float, float]] | None = Field(
+        None, description="{column: [low, high]}: low <= column <= high; NULL breaks the rule."
+    )
     sql: str | None = Field(None, description="A condition over the silver columns, in DuckDB SQL.")
 
     @model_validator(mode="after")
@@ -71,8 +77,9 @@ class Rule(_Entry):
             raise ValueError(f"give exactly one of {kinds}, not {len(self.checks)}")
         if self.name.endswith("_orphan"):
             raise ValueError("a name that ends in _orphan is kept for foreign keys")
-        if self.matches is not None and len(self.matches) != 1:
-            raise ValueError("matches takes one column and its pattern")
+        for kind in ("matches", "one_of", "between"):
+            if getattr(self, kind) is not None and len(getattr(self, kind)) != 1:
+                raise ValueError(f"{kind} takes one column")
         return self
 
     @property
@@ -85,7 +92,8 @@ class Rule(_Entry):
         ((kind, value),) = self.checks.items()
         if kind == "sql":
             return ()
-        return tuple(value) if kind in {"matches", "ordered"} else (value,)
+        several = {"matches", "one_of", "between", "ordered"}
+        return tuple(value) if kind in several else (value,)
 
 
 RULE_KINDS = (
@@ -95,6 +103,8 @@ RULE_KINDS = (
     "not_after_run_date",
     "matches",
     "ordered",
+    "one_of",
+    "between",
     "sql",
 )
 
@@ -145,8 +155,20 @@ class Gates(_Entry):
 class Table(_Entry):
     """A bronze table and the silver table that it becomes."""
 
-    name: Name
+    name: Name = Field(description="Of the silver table.")
+    bronze: Name | None = Field(None, description="Of the bronze table; `name` by default.")
+    quarantine: Name | None = Field(
+        None, description="Of the rejected rows' table; `<name>_quarantine` by default."
+    )
     description: str = ""
+    landing: Literal["rows", "lines"] = Field(
+        "rows",
+        description="`lines`: CSV files only, cast when they land; a line that cannot be parsed "
+        "is kept whole in `raw_line`.",
+    )
+    new_columns: Literal["evolve", "freeze"] = Field(
+        "evolve", description="Columns that are not specified: kept in bronze, or refused."
+    )
     columns: Annotated[tuple[Column, ...], Field(min_length=1)]
     key: Annotated[tuple[Name, ...], Field(min_length=1)]
     partition: Partition
@@ -156,10 +178,35 @@ class Table(_Entry):
     silver_partition: Literal["day", "month", "none"] = Field(
         "none", description="How finely the silver files are cut along the business date."
     )
+    derived: dict[Name, ColumnType] | None = Field(
+        None,
+        description="All columns of silver in their order, where the table has a model of its own; "
+        "left out: the received columns, the audit columns and the dates.",
+    )
+    first_by: tuple[Name, ...] | None = Field(
+        None,
+        description="Of the copies of a key the first by these columns stays; left out: the latest "
+        "by ingestion.",
+    )
     rules: tuple[Rule, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     may_be_empty: bool = Field(False, description="The table may be absent or have no rows.")
     gates: TableGates = TableGates()
+
+    @property
+    def bronze_name(self) -> str:
+        return self.bronze or self.name
+
+    @property
+    def quarantine_name(self) -> str:
+        return self.quarantine or f"{self.name}_quarantine"
+
+    @property
+    def audit_columns(self) -> dict[str, ColumnType]:
+        """What landing adds to the received columns."""
+        if self.landing == "lines":
+            return dict(LINE_AUDIT_COLUMNS)
+        return dict.fromkeys(AUDIT_COLUMNS, "string")
 
     @property
     def business_date_column(self) -> str:
@@ -203,6 +250,9 @@ class GoldFact(_Entry):
     """A gold table: a dbt model of `dbt/models/<pipeline>/gold/<name>.sql`."""
 
     name: Name
+    internal: bool = Field(
+        False, description="Kept beside the tables for the next run to build on; not shown."
+    )
     description: str = ""
     key: Annotated[tuple[Name, ...], Field(min_length=1)]
     inputs: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -240,6 +290,14 @@ class DailyChart(_Entry):
 
 INGESTION_DATE = "ingestion_dt"
 AUDIT_COLUMNS = ("batch_id", "ingestion_ts", "event_id", "source_file")
+LINE_AUDIT_COLUMNS: dict[str, ColumnType] = {
+    "raw_line": "string",
+    "ingestion_timestamp": "timestamp",
+    "created_at": "timestamp",
+    "source_file": "string",
+    "source_line": "integer",
+}
+LINE_REASONS = "line_reasons"
 
 
 class Spec(_Entry):
@@ -262,6 +320,8 @@ class Spec(_Entry):
     def silver_columns(self, name: str) -> dict[str, ColumnType]:
         """Columns of silver `name` in their order, with their types."""
         table = self.table(name)
+        if table.derived is not None:
+            return dict(table.derived)
         columns: dict[str, ColumnType] = {c.name: c.silver_type for c in table.columns}
         columns |= dict.fromkeys(AUDIT_COLUMNS, "string")
         columns["ingestion_ts"] = "timestamp"
@@ -271,8 +331,9 @@ class Spec(_Entry):
 
     def bronze_columns(self, name: str) -> dict[str, ColumnType]:
         """Columns of bronze `name` as received, audit columns included."""
-        columns: dict[str, ColumnType] = {c.name: c.type for c in self.table(name).columns}
-        return columns | dict.fromkeys(AUDIT_COLUMNS, "string")
+        table = self.table(name)
+        columns: dict[str, ColumnType] = {c.name: c.type for c in table.columns}
+        return columns | table.audit_columns
 
     def gate_thresholds(self, name: str) -> Gates:
         """The pipeline's thresholds with those of table `name` laid over them."""

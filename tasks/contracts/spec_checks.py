@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from tasks.contracts.names import did_you_mean
-from tasks.contracts.spec import AUDIT_COLUMNS, INGESTION_DATE, Spec, Table
+from tasks.contracts.spec import INGESTION_DATE, Spec, Table
 
 Seen = dict[str, int]
 
@@ -60,7 +60,7 @@ def _columns(path: str, table: Table) -> Iterator[str]:
     columns = [column.name for column in table.columns]
     yield from _duplicates(f"{path}.columns", columns, "column")
     for number, column in enumerate(table.columns):
-        if column.name in AUDIT_COLUMNS:
+        if column.name in table.audit_columns:
             yield f"{path}.columns[{number}].name: '{column.name}' is an audit column, always there"
         if column.name == INGESTION_DATE:
             yield (
@@ -94,7 +94,10 @@ def _columns(path: str, table: Table) -> Iterator[str]:
 
 
 def _never_null(table: Table, column: str) -> bool:
-    return any(column in (r.not_null, r.positive, r.not_after_run_date) for r in table.rules)
+    return any(
+        column in (r.not_null, r.positive, r.not_after_run_date, *(r.one_of or ()), *(r.between or ()))
+        for r in table.rules
+    )
 
 
 def _rules(path: str, table: Table) -> Iterator[str]:
@@ -107,6 +110,8 @@ def _rules(path: str, table: Table) -> Iterator[str]:
             "positive": ("integer", "float", "money"),
             "not_after_run_date": ("timestamp",),
             "matches": ("string",),
+            "one_of": ("string",),
+            "between": ("integer", "float", "money"),
         }.get(kind)
         for name in rule.columns:
             if name not in types:
@@ -142,7 +147,7 @@ def _business_date(path: str, table: Table) -> Iterator[str]:
     if date is None:
         return
     types = {column.name: column.silver_type for column in table.columns}
-    if date.name in types or date.name in AUDIT_COLUMNS:
+    if date.name in types or date.name in table.audit_columns:
         yield f"{path}.business_date.name: '{date.name}' is a received column already"
     if date.day_of is not None and types.get(date.day_of) != "timestamp":
         yield f"{path}.business_date.day_of: '{date.day_of}' is no timestamp column"
@@ -172,7 +177,7 @@ def published_inputs(spec: Spec) -> set[str]:
 
 def _transforms(spec: Spec) -> Iterator[str]:
     yield from _duplicates("transforms", (t.name for t in spec.transforms), "transform")
-    tables = {name for t in spec.tables for name in (t.name, f"{t.name}_quarantine")}
+    tables = {name for t in spec.tables for name in (t.name, t.quarantine_name)}
     for index, transform in enumerate(spec.transforms):
         if transform.name in tables:
             yield f"transforms[{index}].name: '{transform.name}' is a silver table already"

@@ -71,7 +71,7 @@ ENTRIES: list[tuple[Change, str]] = [
     (lambda s: s.pop("tables"), "tables: is missing"),
     (
         put("tables", 2, "columns", 0, "type", to="text"),
-        "tables[2].columns[0].type: 'text' is not one of 'string', 'integer', 'float' or 'boolean'"
+        "tables[2].columns[0].type: 'text' is not one of 'string', 'integer', 'float', 'boolean' or 'timestamp'"
         " (in orders.order_id)",
     ),
     (
@@ -81,12 +81,12 @@ ENTRIES: list[tuple[Change, str]] = [
     (
         put("tables", 2, "rules", 0, to={"name": "nothing"}),
         "tables[2].rules[0]: give exactly one of not_null, not_negative, positive, "
-        "not_after_run_date, matches, ordered, sql, not 0 (in orders)",
+        "not_after_run_date, matches, ordered, one_of, between, sql, not 0 (in orders)",
     ),
     (
         put("tables", 2, "rules", 0, "positive", to="pieces"),
         "tables[2].rules[0]: give exactly one of not_null, not_negative, positive, "
-        "not_after_run_date, matches, ordered, sql, not 2 (in orders)",
+        "not_after_run_date, matches, ordered, one_of, between, sql, not 2 (in orders)",
     ),
     (
         put("tables", 2, "rules", 1, "name", to="customer_id_orphan"),
@@ -94,7 +94,7 @@ ENTRIES: list[tuple[Change, str]] = [
     ),
     (
         put("tables", 2, "rules", 3, "matches", to={"order_id": "a", "customer_id": "b"}),
-        "tables[2].rules[3]: matches takes one column and its pattern (in orders)",
+        "tables[2].rules[3]: matches takes one column (in orders)",
     ),
     (
         put("tables", 2, "business_date", to={"name": "order_dt"}),

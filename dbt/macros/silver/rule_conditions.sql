@@ -14,6 +14,14 @@
         {%- for column, pattern in rule['matches'].items() -%}
         ({{ column }} is null or regexp_full_match({{ column }}, {{ sql_text(pattern) }}))
         {%- endfor -%}
+    {%- elif rule['one_of'] -%}
+        {%- for column, values in rule['one_of'].items() -%}
+        {{ column }} in ({% for value in values %}{{ sql_text(value) }}{{ ', ' if not loop.last }}{% endfor %})
+        {%- endfor -%}
+    {%- elif rule['between'] -%}
+        {%- for column, bounds in rule['between'].items() -%}
+        {{ column }} between {{ bounds[0] }} and {{ bounds[1] }}
+        {%- endfor -%}
     {%- elif rule['sql'] -%} ({{ rule['sql'] }})
     {%- else -%} {{ exceptions.raise_compiler_error('rule ' ~ rule['name'] ~ ' has no check') }}
     {%- endif -%}
