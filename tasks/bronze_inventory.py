@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -65,6 +65,15 @@ class BronzeTable:
         return sum(file.bytes for file in self.files)
 
     @property
+    def identities(self) -> frozenset[str]:
+        """Which files, with which content, the run sees."""
+        return frozenset(file.identity for file in self.files)
+
+    def without(self, known: frozenset[str]) -> BronzeTable:
+        """Return the table with only the files that are not `known`."""
+        return replace(self, files=tuple(f for f in self.files if f.identity not in known))
+
+    @property
     def fingerprint(self) -> str:
         """A hash of which files, with which content, the run sees."""
         text = json.dumps(sorted(file.identity for file in self.files))
@@ -81,16 +90,25 @@ class _Listed:
 
 
 def take_inventory(
-    lake: Lake, spec: Spec, table: Table, run_date: date, *, threads: int = 2
+    lake: Lake,
+    spec: Spec,
+    table: Table,
+    run_date: date,
+    *,
+    threads: int = 2,
+    known: frozenset[str] = frozenset(),
 ) -> BronzeTable:
-    """Verify what the manifests of `table` list in the partitions that `run_date` sees."""
+    """Verify what the manifests of `table` list in the partitions that `run_date` sees.
+
+    A file whose identity is `known`, because an earlier run verified and used it, is not opened.
+    """
     prefix = f"{lake.bronze_prefix(spec.pipeline)}{table.name}/"
     problems: list[Problem] = []
     drift: list[str] = []
     keys = lake.bronze.list(prefix)
     listed = _listed_files(lake, table, prefix, keys, run_date, problems, drift)
     with ThreadPoolExecutor(max_workers=threads) as pool:
-        verified = list(pool.map(lambda item: _verified(lake, spec, table, item), listed))
+        verified = list(pool.map(lambda item: _verified(lake, spec, table, item, known), listed))
     files: list[BronzeFile] = []
     for item in verified:
         files.extend(item.files)
@@ -209,9 +227,16 @@ def _manifest(lake: Lake, table: Table, key: str, problems: list[Problem]) -> Ma
     return manifest
 
 
-def _verified(lake: Lake, spec: Spec, table: Table, listed: _Listed) -> BronzeTable:
+def _verified(
+    lake: Lake, spec: Spec, table: Table, listed: _Listed, known: frozenset[str]
+) -> BronzeTable:
     url = lake.bronze.url(listed.key)
     name = table.name
+    if known:
+        size = Path(url).stat().st_size
+        identity = _identity(listed, listed.entry.rows, size)
+        if identity in known:
+            return BronzeTable(name, (BronzeFile(url, listed.entry.rows, size, (), identity),))
     try:
         metadata = pq.read_metadata(url)
         schema = metadata.schema.to_arrow_schema()
@@ -244,11 +269,15 @@ def _verified(lake: Lake, spec: Spec, table: Table, listed: _Listed) -> BronzeTa
         if column not in expected
     )
     size = Path(url).stat().st_size
-    content = listed.entry.sha256 or listed.entry.checksum or "-"
-    identity = f"{listed.key}|{metadata.num_rows}|{size}|{content}"
+    identity = _identity(listed, metadata.num_rows, size)
     types = tuple((column, found.get(column, "null")) for column in expected)
     file = BronzeFile(url, metadata.num_rows, size, types, identity)
     return BronzeTable(name, (file,), tuple(problems), drift)
+
+
+def _identity(listed: _Listed, rows: int, size: int) -> str:
+    content = listed.entry.sha256 or listed.entry.checksum or "-"
+    return f"{listed.key}|{rows}|{size}|{content}"
 
 
 def _schema_problems(

@@ -38,6 +38,20 @@ class PublishedTable(_Document):
     files: tuple[PublishedFile, ...]
 
 
+class SilverCounts(_Document):
+    """How the bronze rows of one table that a release has seen were judged, all in all."""
+
+    bronze: Annotated[int, Field(ge=0)]
+    quarantined: Annotated[int, Field(ge=0)]
+    orphans: Annotated[int, Field(ge=0)]
+    valid: Annotated[int, Field(ge=0)]
+    distinct_keys: Annotated[int, Field(ge=0)]
+
+    @property
+    def superseded(self) -> int:
+        return self.valid - self.distinct_keys
+
+
 class Release(_Document):
     """`_releases/<n>.json`; never changed once it is written."""
 
@@ -51,6 +65,11 @@ class Release(_Document):
     repeats: int | None = Field(None, description="The release that a rollback repeats.")
     created_at: datetime
     spec_fingerprint: str
+    logic_fingerprint: str = Field("", description="Of the SQL and the transforms that made it.")
+    bronze: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="{table: identities of the bronze files it was made of}"
+    )
+    counts: dict[str, SilverCounts] = Field(default_factory=dict)
     tables: dict[str, PublishedTable]
 
 
