@@ -37,13 +37,15 @@ class DbtInputs:
     """What one invocation reads and writes.
 
     `selects`: {"silver.orders": queries to be united}; `types`: physical types of bronze columns;
-    `outputs`: {"silver.orders": folder}; `partitions`: {"silver.orders": SQL expression}.
+    `outputs`: {"silver.orders": folder}; `partitions`: {"silver.orders": SQL expression};
+    `more`: further keys of the variable `run` (see dbt/macros/run_inputs.sql).
     """
 
     selects: Mapping[str, Sequence[str]]
     outputs: Mapping[str, Path]
     types: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     partitions: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ def build(
         },
         "outputs": {name: str(folder) for name, folder in inputs.outputs.items()},
         "partitions": dict(inputs.partitions),
+        **inputs.more,
     }
     for folder in inputs.outputs.values():
         folder.mkdir(parents=True, exist_ok=True)
