@@ -6,6 +6,7 @@ here: how a file is found, checked and landed (`tasks/source_files.py`, `tasks/l
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -36,9 +37,11 @@ from tasks.specs import load_spec
 
 
 @task(name="check-sources", cache_policy=NO_CACHE, persist_result=False)
-def check(store: Store, prefix: str, spec: Spec, source: str) -> list[CheckedSource]:
+def check(
+    store: Store, prefix: str, spec: Spec, source: str, files: list[str] | None
+) -> list[CheckedSource]:
     """Find the source files and compare their columns with the specification."""
-    return check_sources(store, prefix, spec, find_sources(spec, Path(source)))
+    return check_sources(store, prefix, spec, find_sources(spec, Path(source), files))
 
 
 @task(
@@ -47,12 +50,12 @@ def check(store: Store, prefix: str, spec: Spec, source: str) -> list[CheckedSou
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-def land_files(table: str, order: Landing) -> tuple[list[LandedBatch], list[IngestError]]:
+def land_files(table: str, order: Landing) -> tuple[list[LandedBatch], dict[str, IngestError]]:
     """Land the checked source files of one table; a file at fault does not keep others back.
 
     A retry lands what is missing: a file that was landed before changes nothing.
     """
-    batches, faults = [], []
+    batches, faults = [], {}
     for checked in order.files[table]:
         try:
             batch = land_file(
@@ -65,7 +68,7 @@ def land_files(table: str, order: Landing) -> tuple[list[LandedBatch], list[Inge
                 limits=order.limits,
             )
         except IngestError as fault:
-            faults.append(fault)
+            faults[checked.source.name] = fault
         else:
             batches.append(batch)
     return batches, faults
@@ -84,6 +87,16 @@ class Landing:
     limits: EngineLimits
 
 
+class LandingFailedError(IngestError):
+    """Some files are at fault; `landed` says what became of the others."""
+
+    def __init__(
+        self, text: str, faults: Mapping[str, str], landed: Sequence[LandedBatch] = ()
+    ) -> None:
+        super().__init__(text, faults)
+        self.landed = tuple(landed)
+
+
 # Two at a time: each uses all threads of the engine, and waits for the disk in between.
 @flow(name="ingest", task_runner=ThreadPoolTaskRunner(max_workers=2), persist_result=False)  # type: ignore[arg-type]
 def ingest(
@@ -92,9 +105,11 @@ def ingest(
     landed_on: date | None = None,
     lake: str | None = None,
     environment: str | None = None,
+    files: list[str] | None = None,
 ) -> LandingReport:
     """Land the files at or below `source` in bronze of `pipeline`.
 
+    `files`, paths relative to the folder `source`, limits it to those.
     `landed_on` is the partition of rows whose files do not say theirs (the day of the run if left
     out); `lake` is the root of a local lake. Raises ConfigurationError and IngestError; files that
     are not at fault are landed nevertheless.
@@ -104,12 +119,12 @@ def ingest(
     places = settings.lake()
     prefix = places.bronze_prefix(pipeline)
     landed_at = _started_at()
-    checked = check(places.bronze, prefix, spec, source)
-    files: dict[str, list[CheckedSource]] = {}
+    checked = check(places.bronze, prefix, spec, source, files)
+    by_table: dict[str, list[CheckedSource]] = {}
     for item in checked:
-        files.setdefault(item.source.table, []).append(item)
+        by_table.setdefault(item.source.table, []).append(item)
     order = Landing(
-        files,
+        by_table,
         places.bronze,
         prefix,
         spec,
@@ -118,13 +133,15 @@ def ingest(
         EngineLimits(settings.threads, settings.memory_limit),
     )
     land = patient(land_files, settings)
-    futures = [land.submit(table, quote(order), return_state=False) for table in files]
+    futures = [land.submit(table, quote(order), return_state=False) for table in by_table]
     wait(futures)
     results = [future.result() for future in futures]
     batches = tuple(batch for landed, _ in results for batch in landed)
-    for _, faults in results:
-        for fault in faults:
-            raise IngestError(f"{fault} ({landed_text(len(batches), len(checked))})") from fault
+    faults = {name: fault for _, found in results for name, fault in found.items()}
+    for fault in faults.values():
+        text = f"{fault} ({landed_text(len(batches), len(checked))})"
+        told = {name: str(each) for name, each in faults.items()}
+        raise LandingFailedError(text, told, batches) from fault
     return LandingReport(batches)
 
 

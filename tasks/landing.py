@@ -151,7 +151,7 @@ def check_sources(
     """
     attempts: dict[str, dict[str, set[str]]] = {}
     checked = []
-    faults = []
+    faults: dict[str, str] = {}
     for source in sources:
         table_prefix = f"{prefix}{source.table}/"
         sha256 = file_sha256(source.path)
@@ -164,14 +164,13 @@ def check_sources(
         try:
             received, drift = _fitting_columns(spec.table(source.table), source)
         except IngestError as error:
-            faults.append(str(error))
+            faults[source.name] = str(error)
             continue
         leftovers = tuple(sorted(attempts[source.table].get(batch_id, ())))
         checked.append(CheckedSource(source, batch_id, sha256, received, drift, leftovers))
-    if len(faults) > 1:
-        faults.insert(0, f"{len(faults)} files cannot be landed; nothing was")
     if faults:
-        raise IngestError("\n  ".join(faults))
+        lines = [f"{len(faults)} files cannot be landed; nothing was"] if len(faults) > 1 else []
+        raise IngestError("\n  ".join([*lines, *faults.values()]), faults)
     return checked
 
 

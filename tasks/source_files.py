@@ -6,7 +6,7 @@ here: reading or landing them (`source_columns.py`, `landing.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
@@ -51,8 +51,10 @@ class SourceFile:
     partition: str | None = None
 
 
-def find_sources(spec: Spec, source: Path) -> list[SourceFile]:
+def find_sources(spec: Spec, source: Path, files: Sequence[str] | None = None) -> list[SourceFile]:
     """Return the data files at or below `source`, ordered by table (as in `spec`) and name.
+
+    `files`, paths relative to the folder `source`, limits it to those; there may be none.
 
     The table is that of the nearest folder below `source` which is named as one; else of the file
     name (`orders.csv`, `orders-2024-01-14.jsonl`; the longest table name wins); else of the folder
@@ -64,17 +66,31 @@ def find_sources(spec: Spec, source: Path) -> list[SourceFile]:
         raise IngestError(f"{source}: there is no such file or folder")
     single = source.is_file()
     base = source.parent if single else source
-    paths = [source] if single else [p for p in source.rglob("*") if _is_data(p, source)]
+    if files is not None:
+        paths = [
+            path for path in (_below(source, name) for name in files) if _is_data(path, source)
+        ]
+    else:
+        paths = [source] if single else [p for p in source.rglob("*") if _is_data(p, source)]
     found = []
     for path in paths:
         relative = PurePosixPath(path.relative_to(base).as_posix())
         kind = _format_of(relative, must_be_known=single)
         if kind is not None:
             found.append(_classified(spec, path, relative, base.absolute(), kind))
-    if not found:
+    if not found and files is None:
         raise IngestError(f"{source}: no file to land; files end in {_READABLE}")
     order = {table.name: number for number, table in enumerate(spec.tables)}
     return sorted(found, key=lambda file: (order[file.table], file.name))
+
+
+def _below(source: Path, name: str) -> Path:
+    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+        raise IngestError(f"{name}: lies outside of {source}; name it relative to that folder")
+    path = source / name
+    if not path.is_file():
+        raise IngestError(f"{name}: there is no such file in {source}")
+    return path
 
 
 def _is_data(path: Path, source: Path) -> bool:

@@ -6,6 +6,8 @@ the exit status each stands for. Does not belong here: programming errors, which
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class MedallionError(Exception):
     """Something that a user or an operator can put right; its text says how.
@@ -32,7 +34,15 @@ class BronzeError(MedallionError):
 
 
 class IngestError(MedallionError):
-    """A source file cannot be landed; bronze is as it was."""
+    """A source file cannot be landed; bronze is as it was.
+
+    `faults` says of each file at fault, by its name in the source, what is wrong, where it is the
+    files and not the call that is at fault.
+    """
+
+    def __init__(self, text: str, faults: Mapping[str, str] | None = None) -> None:
+        super().__init__(text)
+        self.faults = dict(faults or {})
 
 
 class GateError(MedallionError):

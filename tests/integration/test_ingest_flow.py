@@ -12,7 +12,7 @@ from prefect.client.orchestration import get_client
 from prefect.testing.utilities import prefect_test_harness
 
 from flows import ingest as ingest_module
-from flows.ingest import ingest
+from flows.ingest import LandingFailedError, ingest
 from tasks.contracts.errors import IngestError
 
 pytestmark = pytest.mark.slow
@@ -63,9 +63,26 @@ def test_the_flow_lands_each_file_in_a_task_of_its_table(tmp_path: Path) -> None
 def test_a_faulty_file_fails_the_flow_and_leaves_the_others_landed(tmp_path: Path) -> None:
     source = catalog(tmp_path)
     catalog(tmp_path, ROWS + "3,broken\n", "product_catalog-2.csv")
-    with pytest.raises(IngestError, match=r"product_catalog-2\.csv.*line 4 .*1 of 2 files"):
+    with pytest.raises(
+        LandingFailedError, match=r"product_catalog-2\.csv.*line 4 .*1 of 2 files"
+    ) as caught:
         ingest("ecommerce", str(source), lake=str(tmp_path / "lake"))
+    assert list(caught.value.faults) == ["product_catalog-2.csv"]
+    assert [batch.source_file for batch in caught.value.landed] == ["product_catalog.csv"]
     assert len(list(tmp_path.glob("lake/bronze/ecommerce/product_catalog/_batches/*.json"))) == 1
+
+
+def test_only_the_named_files_are_landed(tmp_path: Path) -> None:
+    source = catalog(tmp_path)
+    catalog(tmp_path, "3,Chair,Home,1,1,1\n", "product_catalog-2.csv")
+    lake = str(tmp_path / "lake")
+    named = ingest("ecommerce", str(source), lake=lake, files=["product_catalog-2.csv"])
+    assert [batch.source_file for batch in named.landed] == ["product_catalog-2.csv"]
+    assert ingest("ecommerce", str(source), lake=lake, files=[]).batches == ()
+    with pytest.raises(IngestError, match="are missing") as caught:
+        (source / "orders.csv").write_text("wrong\n1\n")
+        ingest("ecommerce", str(source), lake=lake)
+    assert list(caught.value.faults) == ["orders.csv"]
 
 
 @pytest.mark.parametrize(("error", "attempts"), [(OSError("disk away"), 3), (IngestError("x"), 1)])

@@ -115,3 +115,27 @@ def test_a_missing_source_is_named(tmp_path: Path) -> None:
 def test_a_single_file_of_another_format_is_named(tmp_path: Path) -> None:
     with pytest.raises(IngestError, match=r"orders\.md: this format is not read"):
         find_sources(SPEC, make(tmp_path, "orders.md") / "orders.md")
+
+
+def test_named_files_are_found_and_no_others(tmp_path: Path) -> None:
+    make(tmp_path, "orders/a.csv", "orders/b.csv", "returns.csv", "notes.txt", "_MANIFEST.json")
+    named = ["returns.csv", "orders/b.csv", "notes.txt", "_MANIFEST.json"]
+    found = find_sources(SPEC, tmp_path, named)
+    assert [(file.table, file.name) for file in found] == [
+        ("orders", "orders/b.csv"),
+        ("returns", "returns.csv"),
+    ]
+    assert find_sources(SPEC, tmp_path, ["notes.txt"]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("gone.csv", "gone.csv: there is no such file"),
+        ("../orders.csv", "lies outside of"),
+        ("/etc/orders.csv", "lies outside of"),
+    ],
+)
+def test_a_named_file_must_be_in_the_source(tmp_path: Path, name: str, told: str) -> None:
+    with pytest.raises(IngestError, match=told):
+        find_sources(SPEC, make(tmp_path / "in", "orders.csv"), [name])
