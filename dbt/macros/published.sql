@@ -1,6 +1,7 @@
 {#
     Materialization for DuckDB: the model's rows go straight into Parquet files of the run's own folder,
-    and a view over just these files stands in for the table in later models.
+    and a view over these files stands in for the table in later models. Files of earlier runs that the
+    release carries over (the run's `carried`, by "<schema>.<table>") are part of that view.
 
     config partition_by: an expression; rows with equal values share a file (the value is not stored
     as a column).
@@ -14,21 +15,28 @@
     {%- endif -%}
     {%- set folder = given | replace("'", "''") -%}
     {%- set partition_by = partition_expression(name) -%}
+    {%- set carried = (run_value('carried') or {}).get(name) or [] -%}
+    {%- set only_rows = (run_value('only_rows') or {}).get(name) -%}
+    {%- set rows -%}
+        ({{ sql }}) as model {%- if only_rows %} where {{ only_rows }} {%- endif %}
+    {%- endset -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {%- if this.schema == 'silver' %}{% set carried = standing_files(this.identifier) %}{% endif %}
     {% do adapter.create_schema(this) %}
     {% call statement('main') %}
         copy (
             select * {%- if partition_by %}, {{ partition_by }} as _partition {%- endif %}
-            from ({{ sql }}) as model
+            from {{ rows }}
         ) to '{{ folder }}{{ '' if partition_by else '/part-0.parquet' }}' (
             format parquet, compression {{ var('compression', 'snappy') }}
-            {%- if partition_by %}, partition_by (_partition), overwrite_or_ignore true{% endif %}
+            {%- if partition_by %}, partition_by (_partition), overwrite_or_ignore true
+            {%- elif carried %}, write_empty_file false{% endif %}
         )
     {% endcall %}
-    {%- set files = written_files(folder) -%}
+    {%- set files = written_files(folder) + carried -%}
     {%- if not files -%}
-        {# No row, no partition: an empty file still tells readers the columns. #}
+        {# No row, no partition: an empty file still tells readers the columns, unless a carried one does. #}
         {%- set files = [given ~ '/part-0.parquet'] -%}
         {% call statement('empty') %}
             copy (select * from ({{ sql }}) as model where false) to '{{ folder }}/part-0.parquet' (format parquet)

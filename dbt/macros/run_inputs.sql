@@ -5,6 +5,8 @@
       inputs               {"<schema>.<table>": {"selects": [select, ...]}}: one query for each group of
                            files with one physical schema; no folder is ever listed here
       outputs              {"<schema>.<table>": folder}
+      carried              {"<schema>.<table>": [file, ...]}: files of earlier runs that stay part of the table
+      only_rows            {"<schema>.<table>": condition}: the rows of the model that this run writes
 #}
 {% macro run_value(name) -%}
     {{ return(var('run', {}).get(name)) }}
