@@ -18,7 +18,6 @@ from flows.dimensions import refresh_dimensions
 from flows.ingest import ingest
 from tasks.contracts.release import PublishedTable
 from tasks.contracts.run_record import GateMode, RunRecord
-from tasks.releases import read_current
 from tasks.retrying import patient
 from tasks.run_artifacts import show_in_prefect
 from tasks.run_opening import close_run, open_run
@@ -26,7 +25,9 @@ from tasks.run_state import RunState
 from tasks.run_steps import (
     build_gold_models,
     build_silver_models,
+    confirm_base,
     enrich,
+    find_base,
     inspect_bronze,
     judge_reconciliations,
     publish_release,
@@ -68,6 +69,8 @@ def run_pipeline(
     source: str | None = None,
     gates: GateMode | None = None,
     environment: str | None = None,
+    full_refresh: bool = False,
+    memory_limit: str | None = None,
 ) -> RunOutcome:
     """Run a pipeline for one day and publish all of its tables at once.
 
@@ -79,6 +82,9 @@ def run_pipeline(
         source: A file or folder to land in bronze first.
         gates: `warn` or `strict`; the environment's by default.
         environment: Name of the environment; MEDALLION_ENV, else `local`.
+        full_refresh: Compute everything, whatever the release before holds.
+        memory_limit: Memory that DuckDB may use before it spills (`2GB`); the environment's by
+            default.
 
     Raises:
         ConfigurationError: the call, specification or environment is wrong; nothing was begun.
@@ -93,6 +99,8 @@ def run_pipeline(
         bronze=bronze,
         gates=gates,
         environment=environment,
+        full_refresh=full_refresh,
+        memory_limit=memory_limit,
     )
     try:
         if source is not None:
@@ -118,11 +126,14 @@ def run_pipeline(
 
 def _run(state: RunState) -> int:
     run = state.run
-    base = read_current(run.lake, run.pipeline)
+    seen = find_base(state)
     tables = [table.name for table in run.spec.tables]
     with state.stage("bronze"):
         inspect = patient(inspect_bronze, run.settings)
         _all([inspect.submit(state, table) for table in tables])
+        if not confirm_base(state):
+            state.forget("bronze")
+            _all([inspect.submit(state, table) for table in tables])
         state.pass_gate("bronze")
     with state.stage("dimensions"):
         refresh_dimensions(run.pipeline, run_date=run.run_date, run_id=run.run_id)
@@ -150,7 +161,7 @@ def _run(state: RunState) -> int:
             judge_reconciliations(state, nodes)
         state.pass_gate("gold")
     with state.stage("publish"):
-        return publish_release(state, base)
+        return publish_release(state, seen)
 
 
 def _all(futures: list[PrefectFuture[None]]) -> None:

@@ -10,11 +10,10 @@ thresholds (rates) stop it in mode `strict` and are reported in mode `warn`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from tasks.bronze_inventory import BronzeTable
 from tasks.contracts.errors import AccountingError, BronzeError, GateError
-from tasks.contracts.release import PublishedTable
+from tasks.contracts.release import PublishedTable, SilverCounts
 from tasks.contracts.run_record import GateMode, GateResult
 from tasks.contracts.spec import Spec, Table
 
@@ -28,21 +27,6 @@ SQL_NAMES = {
     "money": "DECIMAL(18,2)",
 }
 BRONZE_CHECKS = ("manifest", "files_present", "readable", "manifest_rows", "sha256", "schema")
-
-
-@dataclass(frozen=True)
-class RowCounts:
-    """Rows of one table in one run, counted while its rows were judged."""
-
-    bronze: int
-    quarantined: int
-    orphans: int
-    valid: int
-    distinct_keys: int
-
-    @property
-    def superseded(self) -> int:
-        return self.valid - self.distinct_keys
 
 
 def share(part: int, whole: int, *, of_nothing: float) -> float:
@@ -71,7 +55,7 @@ def bronze_gates(spec: Spec, table: BronzeTable) -> list[GateResult]:
 def silver_gates(
     spec: Spec,
     table: Table,
-    counts: RowCounts,
+    counts: SilverCounts,
     bronze_rows: int,
     silver: PublishedTable,
     quarantine: PublishedTable,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -70,6 +71,28 @@ def describe_table(
         key=key,
         partition_column=partition_column,
         files=tuple(files),
+    )
+
+
+def with_carried(
+    written: PublishedTable,
+    released: PublishedTable | None,
+    keep: Callable[[PublishedFile], bool],
+) -> PublishedTable:
+    """Return the table of the files just written and those of its release that `keep` keeps."""
+    if released is None:
+        return written
+    carried = tuple(file for file in released.files if keep(file))
+    files = (*carried, *written.files)
+    return released.model_copy(
+        update={
+            "rows": sum(file.rows for file in files),
+            "bytes": sum(file.bytes for file in files),
+            "columns": written.columns or released.columns,
+            "files": tuple(
+                sorted(files, key=lambda file: (sorted(file.partition.items()), file.path))
+            ),
+        }
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -63,6 +64,33 @@ def read_release(lake: Lake, pipeline: str, number: int | None = None) -> Releas
     if is_current and hashlib.sha256(content).hexdigest() != pointer.sha256:
         raise ReleaseError(f"{lake.control.url(key)} is not the document that the pointer names")
     return _parsed(Release, content, lake.control.url(key))
+
+
+def read_base(lake: Lake, pipeline: str) -> tuple[Current, Release | None]:
+    """Read the pointer and the release that it names; a document that cannot be read is none."""
+    current = read_current(lake, pipeline)
+    if current.pointer is None:
+        return current, None
+    content: bytes | None
+    try:
+        content = lake.control.read(lake.release_key(pipeline, current.pointer.release))
+    except FileNotFoundError:
+        content = None
+    if content is None or hashlib.sha256(content).hexdigest() != current.pointer.sha256:
+        return current, None
+    return current, Release.model_validate_json(content)
+
+
+def missing_files(lake: Lake, release: Release) -> list[str]:
+    """Return the files of a release that are not there, or not of their size."""
+    gone = []
+    for table in release.tables.values():
+        for file in table.files:
+            store = lake.store_of(file.root)
+            path = Path(store.url(file.path))
+            if not path.is_file() or path.stat().st_size != file.bytes:
+                gone.append(store.url(file.path))
+    return gone
 
 
 def list_releases(lake: Lake, pipeline: str) -> list[Release]:

@@ -19,7 +19,10 @@ from tasks.dbt_runs import DbtEngine
 
 @dataclass(frozen=True)
 class RunContext:
-    """One run of one pipeline. `started_at` is UTC and names nothing in the data."""
+    """One run of one pipeline. `started_at` is UTC and names nothing in the data.
+
+    `as_of` is the run date where it was given, not taken from the clock.
+    """
 
     spec: Spec
     run_id: str
@@ -27,6 +30,8 @@ class RunContext:
     started_at: datetime
     settings: Settings
     lake: Lake
+    as_of: date | None = None
+    full_refresh: bool = False
 
     @property
     def pipeline(self) -> str:

@@ -30,6 +30,8 @@ def open_run(
     bronze: str | None = None,
     gates: GateMode | None = None,
     environment: str | None = None,
+    full_refresh: bool = False,
+    memory_limit: str | None = None,
 ) -> RunState:
     """Open a run of `pipeline`, of the day of `now` unless `run_date` is given.
 
@@ -37,7 +39,7 @@ def open_run(
     Raises ConfigurationError when a parameter, the specification or the environment is wrong.
     """
     spec = load_spec(pipeline)
-    settings = load_settings(environment, lake_root=lake, gates=gates)
+    settings = load_settings(environment, lake_root=lake, gates=gates, memory_limit=memory_limit)
     for transform in spec.transforms:
         check_transform(transform)
     if bronze is not None and not Path(bronze).is_dir():
@@ -49,6 +51,8 @@ def open_run(
         started_at=now,
         settings=settings,
         lake=settings.lake(Path(bronze).absolute() if bronze is not None else None),
+        as_of=run_date,
+        full_refresh=full_refresh,
     )
     state = RunState(context)
     _OPEN[context.run_id] = state

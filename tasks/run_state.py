@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from tasks.bronze_inventory import BronzeTable
-from tasks.contracts.release import PublishedTable
+from tasks.contracts.changes import TableChange
+from tasks.contracts.release import PublishedTable, SilverCounts
 from tasks.contracts.run_record import (
     DayFigure,
     GateResult,
@@ -24,6 +25,7 @@ from tasks.contracts.run_record import (
     TableRecord,
 )
 from tasks.gates import enforce
+from tasks.run_base import Base
 from tasks.run_context import RunContext
 from tasks.silver import SilverBuild
 
@@ -35,7 +37,9 @@ class RunState:
 
     def __init__(self, run: RunContext) -> None:
         self.run = run
+        self.base = Base(None)
         self.inventory: dict[str, BronzeTable] = {}
+        self.changes: dict[str, TableChange] = {}
         self.builds: dict[str, SilverBuild] = {}
         self.tables: dict[str, PublishedTable] = {}
         self.records: dict[str, TableRecord] = {}
@@ -67,6 +71,11 @@ class RunState:
             )
             self.tell(f"{name} {status} in {seconds:.1f} s", stage=name, status=status)
 
+    @property
+    def silver_counts(self) -> dict[str, SilverCounts]:
+        """How the bronze rows of each table were judged."""
+        return {name: made.counts[name] for name, made in self.builds.items()}
+
     def tell(self, message: str, **fields: object) -> None:
         """Log progress: a line for a person, fields for a machine."""
         log.info(message, extra={"run_id": self.run.run_id, "fields": fields})
@@ -78,6 +87,10 @@ class RunState:
             if gate.status != "pass":
                 text = f"{gate.layer}.{gate.table}: {gate.check}: {gate.message}"
                 log.warning(text, extra={"run_id": self.run.run_id, "fields": gate.model_dump()})
+
+    def forget(self, layer: str) -> None:
+        """Drop the gate results of `layer`, which is judged again."""
+        self.gates = [gate for gate in self.gates if gate.layer != layer]
 
     def pass_gate(self, layer: str) -> None:
         """Raise if a check of `layer` stops the run."""

@@ -30,11 +30,44 @@ from tasks.dimensions import (
 )
 from tasks.enrichment import judge_transform, run_transform, transform_record
 from tasks.gates import bronze_gates
+from tasks.logic_fingerprint import logic_fingerprint
 from tasks.gold import build_gold, describe_fact, fact_record, judge_fact, reconciliation_gates
-from tasks.releases import Current, next_number, publish
+from tasks.releases import Current, missing_files, next_number, publish, read_base
+from tasks.run_base import Base, choose_base, settle_base, tables_to_build
 from tasks.run_state import RunState
-from tasks.silver import QUARANTINE, build_silver, describe_silver
+from tasks.silver import build_silver, carried_build, describe_silver, silver_change
 from tasks.specs import spec_fingerprint
+
+
+@task(task_run_name="base", cache_policy=NO_CACHE, persist_result=False)
+def find_base(state: RunState) -> Current:
+    """Find the release that the run may build on; return the pointer that a publish must find."""
+    run = state.run
+    current, release = read_base(run.lake, run.pipeline)
+    state.base = choose_base(
+        release,
+        spec_fingerprint=spec_fingerprint(run.spec),
+        logic_fingerprint=logic_fingerprint(run.pipeline),
+        run_date=run.run_date,
+        full_refresh=run.full_refresh,
+    )
+    if state.base.release is not None:
+        missing = missing_files(run.lake, state.base.release)
+        if missing:
+            state.base = Base(None, f"a file of the release before is missing: {missing[0]}")
+    return current
+
+
+@task(task_run_name="base settled", cache_policy=NO_CACHE, persist_result=False)
+def confirm_base(state: RunState) -> bool:
+    """Compare the base's bronze with what is there; False if all of it must be inspected anew."""
+    before, state.base = state.base, settle_base(state.base, state.inventory)
+    release = state.base.release
+    if release is None:
+        state.tell(f"computing everything: {state.base.reason}")
+        return before.release is None
+    state.tell(f"building on release {release.release}")
+    return True
 
 
 @task(task_run_name="bronze {table}", cache_policy=NO_CACHE, persist_result=False)
@@ -42,7 +75,12 @@ def inspect_bronze(state: RunState, table: str) -> None:
     """Verify what the manifests of one bronze table list."""
     run = state.run
     found = take_inventory(
-        run.lake, run.spec, run.spec.table(table), run.run_date, threads=run.settings.threads
+        run.lake,
+        run.spec,
+        run.spec.table(table),
+        run.run_date,
+        threads=run.settings.threads,
+        known=state.base.known(table),
     )
     state.inventory[table] = found
     state.judge(bronze_gates(run.spec, found))
@@ -50,28 +88,39 @@ def inspect_bronze(state: RunState, table: str) -> None:
 
 @task(task_run_name="silver models", cache_policy=NO_CACHE, persist_result=False)
 def build_silver_models(state: RunState, tables: list[str], snapshots: list[str]) -> None:
-    """Let dbt judge, deduplicate and quarantine the rows of `tables`."""
-    built = {f"silver.{name}": state.tables[f"silver.{name}"] for name in state.builds}
+    """Let dbt judge, deduplicate and quarantine the rows of `tables`, where any may differ."""
+    run, base = state.run, state.base
+    due = tables_to_build(run.spec, base, state.inventory, run.run_date)
+    carried = [table for table in tables if table not in due]
+    if carried and base.release is not None:
+        state.builds.update(dict.fromkeys(carried, carried_build(base.release, carried)))
+        for table in carried:
+            state.tables[f"silver.{table}"] = base.release.tables[f"silver.{table}"]
+    due = [table for table in tables if table in due]
+    if not due and not snapshots:
+        return
     made = build_silver(
-        state.run,
+        run,
         state.inventory,
-        tables,
-        built=built,
+        due,
+        base=base,
+        built={n: t for n, t in state.tables.items() if n.startswith("silver.")},
         snapshots=snapshots,
-        progress=_counter(state, "silver", 3 * len(tables) + len(snapshots)),
+        progress=_counter(state, "silver", 3 * len(due) + len(snapshots)),
     )
-    state.builds.update(dict.fromkeys(tables, made))
+    state.builds.update(dict.fromkeys(due, made))
 
 
 @task(task_run_name="silver {table}", cache_policy=NO_CACHE, persist_result=False)
 def register_silver(state: RunState, table: str) -> None:
     """Describe one silver table and its quarantine, and judge them."""
     run = state.run
-    result = describe_silver(
-        run, run.spec.table(table), state.inventory[table], state.builds[table]
-    )
+    entry = run.spec.table(table)
+    made = state.builds[table]
+    result = describe_silver(run, entry, state.inventory[table], made, state.base)
     state.tables[f"silver.{table}"] = result.silver
-    state.tables[f"silver.{table}{QUARANTINE}"] = result.quarantine
+    state.tables[f"silver.{entry.quarantine_name}"] = result.quarantine
+    state.changes[f"silver.{table}"] = silver_change(entry, made)
     state.records[f"silver.{table}"] = result.record
     state.reasons[table] = dict(result.reasons)
     state.judge(result.gates)
@@ -184,6 +233,9 @@ def publish_release(state: RunState, base: Current) -> int:
         run_date=run.run_date,
         created_at=run.started_at,
         spec_fingerprint=spec_fingerprint(run.spec),
+        logic_fingerprint=logic_fingerprint(run.pipeline),
+        bronze={n: tuple(sorted(t.identities)) for n, t in sorted(state.inventory.items())},
+        counts=dict(sorted(state.silver_counts.items())),
         tables=dict(sorted(state.tables.items())),
     )
     return publish(run.lake, release, base).release

@@ -1,45 +1,50 @@
-"""Base silver: which dbt models a build needs, and what it has written.
+"""Base silver: building it with dbt, and its tables with their gates.
 
-Belongs here: the inputs and outputs of a silver build, its row counts, and its tables with their
-gates. Does not belong here: the rules themselves (`dbt/macros/silver`), or running dbt
-(`dbt_runs.py`).
+Belongs here: running a silver build, its row counts, and what it and the release before make of a
+table. Does not belong here: what a build reads (`silver_inputs.py`), the rules themselves
+(`dbt/macros/silver`), or running dbt (`dbt_runs.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from tasks.bronze_inventory import BronzeTable, bronze_selects, received_types
+from tasks.bronze_inventory import BronzeTable
+from tasks.contracts.changes import TableChange
 from tasks.contracts.errors import BronzeError, BuildError
-from tasks.contracts.release import PublishedTable
+from tasks.contracts.release import PublishedFile, PublishedTable, Release, SilverCounts
 from tasks.contracts.run_record import GateResult, TableRecord
 from tasks.contracts.spec import Spec, Table
 from tasks.dbt_models import require_models
-from tasks.dbt_runs import DbtInputs, DbtNode, build
-from tasks.gates import RowCounts, outcome, silver_gates
-from tasks.published_files import describe_table, flatten_partitions
+from tasks.dbt_runs import DbtNode, build
+from tasks.gates import outcome, silver_gates
+from tasks.published_files import describe_table, flatten_partitions, with_carried
 from tasks.row_validation import schema_breaches
+from tasks.run_base import NOTHING, Base
 from tasks.run_context import RunContext
-from tasks.sql_text import select_of
+from tasks.silver_inputs import models_of, partition_expression, partition_of, silver_inputs
 from tasks.unreadable_files import unreadable_files
-
-QUARANTINE = "_quarantine"
-_GRAINS = {"day": "%Y-%m-%d", "month": "%Y-%m"}
 
 
 @dataclass(frozen=True)
 class SilverBuild:
-    """What one dbt invocation has written: row counts by table, and dbt's results."""
+    """What one dbt invocation has done: row counts and touched partitions by table, its nodes.
 
-    counts: Mapping[str, RowCounts] = field(default_factory=dict)
+    Without partitions in `touched` a table was computed whole.
+    """
+
+    counts: Mapping[str, SilverCounts] = field(default_factory=dict)
+    touched: Mapping[str, frozenset[str]] = field(default_factory=dict)
     nodes: tuple[DbtNode, ...] = ()
 
-    def seconds(self, table: str) -> float:
+    def seconds(self, table: Table) -> float:
         """Return the time that dbt spent on the models of `table`."""
-        names = {f"{table}_checked", table, f"{table}{QUARANTINE}"}
+        names = set(models_of(table))
         return sum(node.seconds for node in self.nodes if node.name in names)
 
 
@@ -52,53 +57,30 @@ def with_parents(spec: Spec, names: Iterable[str]) -> list[str]:
     return [table.name for table in spec.tables if table.name in wanted]
 
 
-def models_of(tables: Iterable[str]) -> list[str]:
-    """Return the dbt models of silver `tables`."""
-    return [f"{t}{suffix}" for t in tables for suffix in ("_checked", "", QUARANTINE)]
-
-
-def partition_expression(table: Table) -> str | None:
-    """Return the SQL by which the silver files of `table` are cut, if they are."""
-    grain = _GRAINS.get(table.silver_partition)
-    return f"strftime({table.business_date_column}, '{grain}')" if grain else None
-
-
 def build_silver(
     run: RunContext,
     inventory: Mapping[str, BronzeTable],
     tables: Sequence[str],
     *,
+    base: Base = NOTHING,
     built: Mapping[str, PublishedTable],
     snapshots: Sequence[str] = (),
     progress: Callable[[str], None] | None = None,
 ) -> SilverBuild:
     """Build silver `tables` (and snapshots of dimensions) from the files of the inventory.
 
-    `built` holds silver tables that this run has built before; they are read as parents.
+    On top of the release of `base` only what its bronze did not hold is read. `built` holds silver
+    tables of this run that are not built here; they are read as parents.
     Raises BronzeError if a bronze file cannot be decoded, else BuildError.
     """
-    selects: dict[str, list[str]] = {}
-    types, partitions = {}, {}
-    outputs = {"audit.row_counts": run.work_folder / f"row_counts_{tables[0]}"}
-    for name in tables:
-        columns = dict(run.spec.bronze_columns(name))
-        selects[f"bronze.{name}"] = bronze_selects(inventory[name], columns)
-        types[f"bronze.{name}"] = received_types(inventory[name], columns)
-        for output in (name, f"{name}{QUARANTINE}"):
-            outputs[f"silver.{output}"] = run.folder("silver", output)
-        expression = partition_expression(run.spec.table(name))
-        if expression is not None:
-            partitions[f"silver.{name}"] = expression
-    for name, table in built.items():
-        selects[name] = [select_of(run.urls(table))]
-    for name in snapshots:
-        outputs[f"dims.{name}"] = run.work_folder / "dims" / name
-    models = [*models_of(tables), *(f"{name}_snapshot" for name in snapshots)]
+    inputs = silver_inputs(run, inventory, tables, base=base, built=built, snapshots=snapshots)
+    models = [model for name in tables for model in models_of(run.spec.table(name))]
+    models += [f"{name}_snapshot" for name in snapshots]
     try:
         nodes = build(
             run.engine,
             run.spec,
-            DbtInputs(selects, outputs, types, partitions),
+            inputs,
             run_id=run.run_id,
             run_date=run.run_date,
             select=models,
@@ -111,11 +93,48 @@ def build_silver(
             raise BronzeError("\n".join(broken)) from error
         raise
     require_models(nodes, models, f"dbt/models/{run.pipeline}")
+    counts = read_counts(inputs.outputs["audit.row_counts"], base.release)
+    if base.release is None:
+        return SilverBuild(counts, {}, tuple(nodes))
+    touched: dict[str, set[str]] = {name: set() for name in tables}
+    for row in pq.read_table(inputs.outputs["audit.touched"] / "part-0.parquet").to_pylist():
+        touched[row["table_name"]].add(row["value"])
+    frozen = {name: frozenset(values) for name, values in touched.items()}
+    return SilverBuild(counts, frozen, tuple(nodes))
+
+
+def read_counts(folder: Path, release: Release | None) -> dict[str, SilverCounts]:
+    """Read how dbt judged the rows it was given, and add what the release had counted."""
     counts = {}
-    for row in pq.read_table(outputs["audit.row_counts"] / "part-0.parquet").to_pylist():
-        name = row.pop("table_name")
-        counts[name] = RowCounts(**row)
-    return SilverBuild(counts, tuple(nodes))
+    for row in pq.read_table(folder / "part-0.parquet").to_pylist():
+        name, rivals = row.pop("table_name"), row.pop("rivals")
+        if release is not None:
+            before = release.counts[name]
+            # Rows that were in quarantine were judged anew: they are among the new counts.
+            row["bronze"] += before.bronze - before.quarantined
+            row["valid"] += before.valid
+            row["distinct_keys"] += before.distinct_keys - rivals
+        counts[name] = SilverCounts(**row)
+    return counts
+
+
+def carried_build(release: Release, tables: Iterable[str]) -> SilverBuild:
+    """Return the build of tables that stay as they were released."""
+    names = list(tables)
+    return SilverBuild(
+        {name: release.counts[name] for name in names}, dict.fromkeys(names, frozenset())
+    )
+
+
+def silver_change(table: Table, made: SilverBuild) -> TableChange:
+    """Say what of silver `table` differs from the release before."""
+    touched = made.touched.get(table.name)
+    if touched is None or (touched and table.silver_partition != "day"):
+        return TableChange(whole=True, dates=frozenset())
+    try:
+        return TableChange(whole=False, dates=frozenset(map(date.fromisoformat, touched)))
+    except ValueError:  # rows without a business date
+        return TableChange(whole=True, dates=frozenset())
 
 
 @dataclass(frozen=True)
@@ -130,19 +149,29 @@ class SilverTable:
 
 
 def describe_silver(
-    run: RunContext, table: Table, bronze: BronzeTable, made: SilverBuild
+    run: RunContext, table: Table, bronze: BronzeTable, made: SilverBuild, base: Base
 ) -> SilverTable:
-    """Describe what was written for `table`, and judge it."""
+    """Describe `table` as it is now, written or carried over, and judge it."""
     name = table.name
-    flatten_partitions(run.folder("silver", name))
-    silver = describe_table(
+    released = base.release.tables[f"silver.{name}"] if base.release else None
+    rejected = base.release.tables[f"silver.{table.quarantine_name}"] if base.release else None
+    folder = run.folder("silver", name)
+    flatten_partitions(folder)
+    written = describe_table(
         run.lake.silver,
         "silver",
         run.prefix(name),
         key=table.key,
         partition_column=table.business_date_column if partition_expression(table) else None,
     )
-    quarantine = describe_table(run.lake.silver, "silver", run.prefix(f"{name}{QUARANTINE}"))
+    touched = made.touched.get(name)
+    silver = with_carried(
+        written,
+        released,
+        lambda f: touched is not None and partition_of(f.partition) not in touched,
+    )
+    new_rejects = describe_table(run.lake.silver, "silver", run.prefix(table.quarantine_name))
+    quarantine = with_carried(new_rejects, rejected, keep_rejects(table, new_rejects))
     counts = made.counts[name]
     gates = silver_gates(
         run.spec,
@@ -154,7 +183,7 @@ def describe_silver(
         null_rates(run, silver, table.gates.max_null_rates),
         run.settings.gates,
     )
-    gates.append(outcome("silver", name, "row_schema", _row_breaches(run, name, silver)))
+    gates.append(outcome("silver", name, "row_schema", _row_breaches(run, name, written)))
     record = TableRecord(
         table=f"silver.{name}",
         layer="silver",
@@ -164,16 +193,28 @@ def describe_silver(
         superseded=counts.superseded,
         files=len(silver.files),
         bytes=silver.bytes,
-        seconds=made.seconds(name),
-        inputs=(f"bronze.{name}", *(f"silver.{key.references}" for key in table.foreign_keys)),
+        seconds=made.seconds(table),
+        inputs=(
+            f"bronze.{table.bronze_name}",
+            *(f"silver.{key.references}" for key in table.foreign_keys),
+        ),
     )
     return SilverTable(silver, quarantine, tuple(gates), record, reason_counts(run, quarantine))
+
+
+def keep_rejects(table: Table, written: PublishedTable) -> Callable[[PublishedFile], bool]:
+    """Tell which quarantine files of the release stay.
+
+    Lines are judged once and for all. Other rejected rows are judged anew by each build of their
+    table, as their parents may have come; a table that was not built keeps them.
+    """
+    return lambda _: table.landing == "lines" or not written.files
 
 
 def _row_breaches(run: RunContext, name: str, table: PublishedTable) -> list[str]:
     from tasks.contracts.silver_schema import silver_schema  # noqa: PLC0415 - pandera is slow
 
-    return schema_breaches(run.urls(table), silver_schema(run.spec, name))
+    return schema_breaches(run.urls(table), silver_schema(run.spec, name)) if table.files else []
 
 
 def null_rates(run: RunContext, table: PublishedTable, columns: Iterable[str]) -> dict[str, float]:

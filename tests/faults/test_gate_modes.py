@@ -11,9 +11,9 @@ from blocks.lake import local_lake
 from flows.run import RunFailedError
 from tasks.audit import read_record
 from tasks.contracts.errors import AccountingError, GateError
-from tasks.contracts.release import PublishedTable
+from tasks.contracts.release import PublishedTable, SilverCounts
 from tasks.contracts.run_record import GateMode, GateResult
-from tasks.gates import SQL_NAMES, RowCounts, enforce, silver_gates
+from tasks.gates import SQL_NAMES, enforce, silver_gates
 from tasks.specs import load_spec
 from tests.faults.whole_release import assert_whole, pointer_bytes
 
@@ -35,7 +35,7 @@ def gates_of(
     """Judge `orders` of these counts, with the schema that it should have."""
     columns = {name: SQL_NAMES[kind] for name, kind in SPEC.silver_columns("orders").items()}
     distinct = silver if distinct is None else distinct
-    counts = RowCounts(
+    counts = SilverCounts(
         bronze=bronze,
         quarantined=quarantined,
         orphans=orphans,

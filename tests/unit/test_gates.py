@@ -6,13 +6,12 @@ import pytest
 
 from tasks.bronze_inventory import BronzeFile, BronzeTable, Problem
 from tasks.contracts.errors import AccountingError, BronzeError, GateError
-from tasks.contracts.release import PublishedTable
+from tasks.contracts.release import PublishedTable, SilverCounts
 from tasks.contracts.run_record import GateMode, GateResult
 from tasks.contracts.spec import Dimension, Spec
 from tasks.dimensions import dimension_gates
 from tasks.gates import (
     BRONZE_CHECKS,
-    RowCounts,
     bronze_gates,
     enforce,
     judged,
@@ -84,7 +83,13 @@ def judge(
     results = silver_gates(
         spec,
         spec.table("orders"),
-        RowCounts(bronze, quarantined, orphans, valid, distinct),
+        SilverCounts(
+            bronze=bronze,
+            quarantined=quarantined,
+            orphans=orphans,
+            valid=valid,
+            distinct_keys=distinct,
+        ),
         bronze,
         written(valid - superseded if silver is None else silver, columns),
         written(quarantined),

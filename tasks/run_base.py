@@ -1,0 +1,89 @@
+"""What a run builds on: the release before it, where that can stand, and the bronze since then.
+
+Belongs here: pure decisions from a release, fingerprints and an inventory. Does not belong here:
+computing what changed in a table (`silver.py` and its dbt macros), or reading anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from tasks.bronze_inventory import BronzeTable
+from tasks.contracts.release import Release
+from tasks.contracts.spec import Spec, Table
+
+
+@dataclass(frozen=True)
+class Base:
+    """The release that a run builds on, or the reason why it computes everything."""
+
+    release: Release | None
+    reason: str = ""
+
+    def known(self, table: str) -> frozenset[str]:
+        """Identities of the bronze files that the release has seen."""
+        return frozenset(self.release.bronze.get(table, ())) if self.release else frozenset()
+
+
+NOTHING = Base(None)
+
+
+def choose_base(
+    release: Release | None,
+    *,
+    spec_fingerprint: str,
+    logic_fingerprint: str,
+    run_date: date,
+    full_refresh: bool,
+) -> Base:
+    """Tell whether `release` is a base for a run; it is not for an earlier day or other rules."""
+    if release is None:
+        return Base(None, "there is no release yet")
+    if full_refresh:
+        return Base(None, "a full refresh was asked for")
+    if not release.bronze:
+        return Base(None, f"release {release.release} does not say which bronze it was made of")
+    if release.spec_fingerprint != spec_fingerprint:
+        return Base(None, f"the specification changed since release {release.release}")
+    if release.logic_fingerprint != logic_fingerprint:
+        return Base(None, f"SQL or transforms changed since release {release.release}")
+    if run_date < release.run_date:
+        return Base(None, f"release {release.release} is of a later day, {release.run_date}")
+    return Base(release)
+
+
+def settle_base(base: Base, inventory: Mapping[str, BronzeTable]) -> Base:
+    """Give up a base that was made of bronze which is not there any more, or not as it was."""
+    for name, table in inventory.items():
+        gone = base.known(name) - table.identities
+        if gone:
+            key = min(gone).partition("|")[0]
+            return Base(None, f"bronze of the release before is gone or changed: {key}")
+    return base
+
+
+def tables_to_build(
+    spec: Spec, base: Base, inventory: Mapping[str, BronzeTable], run_date: date
+) -> list[str]:
+    """Return the silver tables that may differ from the base's, in the order of the specification.
+
+    A table differs through new files, through its parents, or through time: a row that was
+    rejected as of the future may be valid by now.
+    """
+    if base.release is None:
+        return [table.name for table in spec.tables]
+    later = run_date > base.release.run_date
+    due: list[str] = []
+    for table in spec.tables:
+        fresh = inventory[table.name].without(base.known(table.name)).files
+        moved = any(key.references in due for key in table.foreign_keys)
+        if fresh or moved or (later and depends_on_the_day(table)):
+            due.append(table.name)
+    return due
+
+
+def depends_on_the_day(table: Table) -> bool:
+    """Tell whether a rule may judge the same row otherwise on another day."""
+    return any(rule.not_after_run_date or rule.sql for rule in table.rules)
