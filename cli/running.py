@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
+from cli.flow_calls import absolute_text, check_call, log_file, warm_up_engines
 from cli.options import Bronze, Env, Gates, Json, LakeRoot, Pipeline, RunDate
 from cli.output import err_console, print_json
 from cli.prefect_api import PrefectApi
@@ -58,7 +59,7 @@ def run(
 
     [dim]medallion run ecommerce --source deliveries/ --run-date 2024-01-14[/dim]
     """
-    _check(pipeline, env, lake, gates, source, bronze)
+    check_call(pipeline, env, lake, gates, source, bronze)
     api = PrefectApi()
     api.start()
     outcome = _run_flow(api, pipeline, run_date, source, bronze, lake, gates, env)
@@ -77,18 +78,18 @@ def ingest(
     as_json: Json = False,
 ) -> None:
     """Land files in bronze as they are; landing a file twice changes nothing."""
-    _check(pipeline, env, lake, None, source, None)
+    check_call(pipeline, env, lake, None, source, None)
     api = PrefectApi()
     api.start()
     from flows.ingest import ingest as flow  # noqa: PLC0415
 
-    log_to(err_console(), _log_file(env, lake, pipeline))
+    log_to(err_console(), log_file(env, lake, pipeline))
     with api.ready():
         report = flow(
             pipeline,
             str(source),
             landed_on=landed_on.date() if landed_on else None,
-            lake=_text(lake),
+            lake=absolute_text(lake),
             environment=env,
         )
     if as_json:
@@ -111,18 +112,18 @@ def dims(
     as_json: Json = False,
 ) -> None:
     """Refresh the dimension snapshots that are due."""
-    _check(pipeline, env, lake, gates, None, bronze)
+    check_call(pipeline, env, lake, gates, None, bronze)
     api = PrefectApi()
     api.start()
     from flows.dimensions import refresh_dimensions  # noqa: PLC0415
 
-    log_to(err_console(), _log_file(env, lake, pipeline))
+    log_to(err_console(), log_file(env, lake, pipeline))
     with api.ready():
         days = refresh_dimensions(
             pipeline,
             run_date=run_date.date() if run_date else None,
-            lake=_text(lake),
-            bronze=_text(bronze),
+            lake=absolute_text(lake),
+            bronze=absolute_text(bronze),
             gates=gates,
             environment=env,
         )
@@ -194,16 +195,16 @@ def _run_flow(
     """Run the main flow; return what it recorded, whether it published or failed."""
     from flows.run import RunFailedError, run_pipeline  # noqa: PLC0415 - while the API starts
 
-    _warm_up(pipeline, env, lake)
-    log_to(err_console(), _log_file(env, lake, pipeline))
+    warm_up_engines(pipeline, env, lake)
+    log_to(err_console(), log_file(env, lake, pipeline))
     with api.ready(stop=last):
         try:
             done = run_pipeline(
                 pipeline,
                 run_date=run_date.date() if run_date else None,
-                lake=_text(lake),
-                bronze=_text(bronze),
-                source=_text(source),
+                lake=absolute_text(lake),
+                bronze=absolute_text(bronze),
+                source=absolute_text(source),
                 gates=gates,
                 environment=env,
             )
@@ -274,49 +275,3 @@ def run_document(
         "report": report,
         "error": record.error,
     }
-
-
-def _check(
-    pipeline: str,
-    env: str | None,
-    lake: Path | None,
-    gates: str | None,
-    source: Path | None,
-    bronze: Path | None,
-) -> None:
-    """Refuse a wrong call before anything is started."""
-    from blocks.settings import load_settings  # noqa: PLC0415
-    from tasks.specs import load_spec  # noqa: PLC0415
-
-    load_spec(pipeline)
-    load_settings(env, lake_root=lake, gates=gates)
-    for option, path in (("--source", source), ("--bronze", bronze)):
-        if path is not None and not path.exists():
-            raise ConfigurationError(f"{option} {path}: no such file or folder")
-    if source is not None and bronze is not None:
-        raise ConfigurationError("--source lands files, --bronze reads them in place: give one")
-
-
-def _warm_up(pipeline: str, env: str | None, lake: Path | None) -> None:
-    """Load engines and transforms, and parse the dbt project, while the API starts."""
-    import tasks.contracts.silver_schema  # noqa: F401, PLC0415 - it loads pandera
-    from blocks.settings import load_settings  # noqa: PLC0415
-    from tasks.dbt_runs import DbtEngine, warm_up  # noqa: PLC0415
-    from tasks.enrichment import check_transform  # noqa: PLC0415
-    from tasks.specs import load_spec  # noqa: PLC0415
-
-    spec, settings = load_spec(pipeline), load_settings(env, lake_root=lake)
-    for transform in spec.transforms:
-        check_transform(transform)
-    cache = Path(settings.lake().control.url(f"{pipeline}/.dbt"))
-    warm_up(DbtEngine(cache, cache, settings.threads, settings.memory_limit), spec)
-
-
-def _log_file(env: str | None, lake: Path | None, pipeline: str) -> Path:
-    from blocks.settings import load_settings  # noqa: PLC0415
-
-    return load_settings(env, lake_root=lake).lake_root / pipeline / "logs" / "runs.jsonl"
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path.absolute())

@@ -1,0 +1,59 @@
+"""What the commands that run flows in this process have in common.
+
+Belongs here: refusing a wrong call before anything starts, warming engines up while the API does,
+and where a run's log lies. Does not belong here: options, and what a flow returns.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tasks.contracts.errors import ConfigurationError
+
+
+def check_call(
+    pipeline: str,
+    env: str | None,
+    lake: Path | None,
+    gates: str | None,
+    source: Path | None,
+    bronze: Path | None,
+) -> None:
+    """Refuse a wrong call before anything is started."""
+    from blocks.settings import load_settings  # noqa: PLC0415
+    from tasks.specs import load_spec  # noqa: PLC0415
+
+    load_spec(pipeline)
+    load_settings(env, lake_root=lake, gates=gates)
+    for option, path in (("--source", source), ("--bronze", bronze)):
+        if path is not None and not path.exists():
+            raise ConfigurationError(f"{option} {path}: no such file or folder")
+    if source is not None and bronze is not None:
+        raise ConfigurationError("--source lands files, --bronze reads them in place: give one")
+
+
+def warm_up_engines(pipeline: str, env: str | None, lake: Path | None) -> None:
+    """Load engines and transforms, and parse the dbt project, while the API starts."""
+    import tasks.contracts.silver_schema  # noqa: F401, PLC0415 - it loads pandera
+    from blocks.settings import load_settings  # noqa: PLC0415
+    from tasks.dbt_runs import DbtEngine, warm_up  # noqa: PLC0415
+    from tasks.enrichment import check_transform  # noqa: PLC0415
+    from tasks.specs import load_spec  # noqa: PLC0415
+
+    spec, settings = load_spec(pipeline), load_settings(env, lake_root=lake)
+    for transform in spec.transforms:
+        check_transform(transform)
+    cache = Path(settings.lake().control.url(f"{pipeline}/.dbt"))
+    warm_up(DbtEngine(cache, cache, settings.threads, settings.memory_limit), spec)
+
+
+def log_file(env: str | None, lake: Path | None, pipeline: str) -> Path:
+    """Return where the runs of `pipeline` that the command line starts are logged."""
+    from blocks.settings import load_settings  # noqa: PLC0415
+
+    return load_settings(env, lake_root=lake).lake_root / pipeline / "logs" / "runs.jsonl"
+
+
+def absolute_text(path: Path | None) -> str | None:
+    """Return a path as flows take it: workers may run in another folder."""
+    return None if path is None else str(path.absolute())
