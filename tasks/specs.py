@@ -17,6 +17,7 @@ import yaml
 from pydantic import ValidationError
 
 from tasks.contracts.errors import ConfigurationError, SpecError
+from tasks.contracts.incremental_checks import incremental_problems
 from tasks.contracts.names import did_you_mean, is_name
 from tasks.contracts.spec import Spec
 from tasks.contracts.spec_checks import spec_problems
@@ -62,7 +63,7 @@ def load_spec_file(path: Path) -> Spec:
         spec = Spec.model_validate(raw)
     except ValidationError as error:
         raise SpecError(_listed(path, [_problem(e, raw) for e in error.errors()])) from error
-    problems = spec_problems(spec)
+    problems = [*spec_problems(spec), *incremental_problems(spec)]
     if problems:
         raise SpecError(_listed(path, problems))
     return spec

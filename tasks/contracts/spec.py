@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tasks.contracts.incremental import Incremental
 from tasks.contracts.names import Name
 
 ColumnType = Literal["string", "integer", "float", "boolean", "timestamp", "date", "money"]
@@ -243,6 +244,9 @@ class Transform(_Entry):
     parameters: dict[Name, int | float | str | tuple[str, ...]] = Field(default_factory=dict)
     key: Annotated[tuple[Name, ...], Field(min_length=1)]
     partition_column: Name | None = None
+    incremental: Incremental | None = Field(
+        None, description="Left out: computed whole by each run, into one file."
+    )
     checks: TransformChecks = TransformChecks()
 
 
@@ -257,6 +261,9 @@ class GoldFact(_Entry):
     key: Annotated[tuple[Name, ...], Field(min_length=1)]
     inputs: Annotated[tuple[str, ...], Field(min_length=1)]
     partition_column: Name | None = None
+    incremental: Incremental | None = Field(
+        None, description="Left out: built whole by each run, into one file."
+    )
     min_rows: Annotated[int, Field(ge=0)] = 0
 
 
