@@ -43,6 +43,47 @@ def test_other_formats(tmp_path: Path):
     assert list(tmp_path.rglob("*.csv"))
 
 
+def test_clickstream_is_one_csv_file_a_day(tmp_path: Path):
+    out = tmp_path / "s"
+    call = ("clickstream", "--events=900", "--days=2", "--start=2023-12-31", "--out", str(out))
+    result = sample(*call, "--compression=gzip", "--dirt=0.1", "--json")
+    document = json.loads(result.stdout)
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["events-2023-12-31.csv.gz", "events-2024-01-01.csv.gz"]
+    assert (document["files"], document["first_day"]) == (2, "2023-12-31")
+    assert document["rows"]["events_raw"] > 900
+    assert 0 < document["quarantined"] < 90
+    assert document["dirt"]["exact_duplicate"] > 0
+    plain = sample(*call)
+    assert plain.exit_code == 0
+    assert "events_raw" in plain.stdout
+    assert "of 2023-12-31 to 2024-01-01 in 2 files" in plain.stdout
+
+
+def test_an_ecommerce_sample_may_begin_on_another_day(tmp_path: Path):
+    call = ("--orders=60", "--days=2", "--start=2023-12-31", "--out", str(tmp_path), "--json")
+    assert json.loads(sample("ecommerce", *call).stdout)["first_day"] == "2023-12-31"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (("ecommerce", "--events=9"), "--events belongs to the sample of clickstream"),
+        (
+            ("clickstream", "--orders=9", "--format=csv"),
+            "--orders and --format belong to the sample of ecommerce; that of clickstream has"
+            " --events and --compression",
+        ),
+    ],
+)
+def test_options_of_the_other_pipeline(tmp_path: Path, call: tuple[str, ...], message: str):
+    result = sample(*call, "--out", str(tmp_path / "s"))
+    assert isinstance(result.exception, ConfigurationError)
+    assert result.exception.exit_status == 2
+    assert message in str(result.exception)
+    assert not (tmp_path / "s").exists()
+
+
 def test_an_unknown_pipeline_and_a_folder_that_cannot_be(tmp_path: Path):
     unknown = sample("ecomerce", "--out", str(tmp_path / "s"))
     assert isinstance(unknown.exception, ConfigurationError)
