@@ -21,7 +21,7 @@ COLUMNS = (
     "user_id", "user_session",
 )  # fmt: skip
 HEADER = ",".join(COLUMNS).encode()
-_CHUNK_EVENTS = 1_000_000
+_CHUNK_EVENTS = 200_000
 _HEX = np.frombuffer(b"".join(b"%02x" % number for number in range(256)), dtype=np.uint8)
 
 

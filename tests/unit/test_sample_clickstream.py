@@ -181,6 +181,14 @@ class TestReproducible:
         for name in list(some)[:2]:
             assert some[name] == everything[name]
 
+    def test_the_size_of_chunks_does_not_show(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write_clickstream(tmp_path / "whole", events=2_000, days=2, dirt=0.1)
+        monkeypatch.setattr("tasks.sample_data.clickstream_lines._CHUNK_EVENTS", 7)
+        write_clickstream(tmp_path / "chunks", events=2_000, days=2, dirt=0.1)
+        assert contents(tmp_path / "whole") == contents(tmp_path / "chunks")
+
     def test_another_first_day(self, tmp_path: Path) -> None:
         summary = write_clickstream(tmp_path, events=50, days=2, first_day=dt.date(2023, 12, 31))
         assert (summary.first_day, summary.last_day) == (dt.date(2023, 12, 31), FIRST)
