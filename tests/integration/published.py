@@ -18,9 +18,11 @@ def files_of(lake: Path, table: dict) -> list[str]:
     return [str(lake / file["root"] / file["path"]) for file in table["files"]]
 
 
-def rows_of(lake: Path, name: str, *, drop: tuple[str, ...] = ()) -> tuple[list[str], list[tuple]]:
+def rows_of(
+    lake: Path, name: str, *, drop: tuple[str, ...] = (), pipeline: str = "ecommerce"
+) -> tuple[list[str], list[tuple]]:
     """Return columns and rows of a published table of the current release."""
-    files = files_of(lake, release_document(lake)["tables"][name])
+    files = files_of(lake, release_document(lake, pipeline=pipeline)["tables"][name])
     found = duckdb.sql(f"select * from read_parquet({files}, hive_partitioning = false)")
     kept = [column for column in found.columns if column not in drop]
     selected = found.project(", ".join(kept))

@@ -58,7 +58,7 @@ def test_as_of_is_the_run_date_else_the_last_event_date() -> None:
 
 def test_without_a_run_date_the_last_event_counts() -> None:
     rows = parse_file("e.csv", content(line(time=day(1)), bought(2, "3", day(4))))
-    tables = gold_tables(refine(rows, datetime.min).rows, None)
+    tables = gold_tables(refine(rows, datetime.fromisoformat("2024-03-04")).rows, None)
     assert len(tables["gold.daily_sales_summary"].rows) == 4
     assert not gold_tables([], None)["gold.customer_metrics"].rows
 
