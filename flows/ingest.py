@@ -22,14 +22,8 @@ from blocks.settings import load_settings
 from blocks.store import Store
 from tasks.contracts.errors import IngestError
 from tasks.contracts.spec import Spec
-from tasks.landing import (
-    CheckedSource,
-    LandedBatch,
-    LandingReport,
-    check_sources,
-    land_file,
-    landed_text,
-)
+from tasks.landing import LandedBatch, LandingReport, land_file, landed_text
+from tasks.landing_checks import CheckedSource, check_sources
 from tasks.landing_rows import EngineLimits
 from tasks.retrying import patient
 from tasks.source_files import find_sources

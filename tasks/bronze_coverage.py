@@ -38,8 +38,9 @@ def unpublished_tables(
 
 def brings_rows(spec: Spec, batches: Iterable[LandedBatch], run_date: date) -> bool:
     """Tell whether a batch that has just landed put something where a run of `run_date` looks."""
+    tables = {table.bronze_name: table for table in spec.tables}
     return any(
-        is_visible(spec.table(batch.table), partition, run_date)
+        is_visible(tables[batch.table], partition, run_date)
         for batch in batches
         if not batch.already_landed
         for partition in batch.partitions

@@ -1,8 +1,8 @@
 """Landing source files in bronze: each file once, whole or not at all.
 
 Belongs here: what happens to one source file, from its check to its commit, and the report. Does
-not belong here: finding files (`source_files.py`), the SQL (`landing_sql.py`), how manifests are
-written (`bronze_manifests.py`).
+not belong here: finding and checking files (`source_files.py`, `landing_checks.py`), writing their
+rows (`landing_rows.py`, `line_landing.py`) or manifests (`bronze_manifests.py`).
 
 A file becomes visible with its batch record, which is written last. Whatever an attempt that dies
 before has left is replaced, under the same names, by the next.
@@ -10,12 +10,12 @@ before has left is replaced, under the same names, by the next.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path, PurePosixPath
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from blocks.store import Store
@@ -32,9 +32,10 @@ from tasks.bronze_manifests import (
 from tasks.contracts.errors import IngestError
 from tasks.contracts.manifest import BatchRecord, ManifestFile
 from tasks.contracts.spec import Spec, Table
+from tasks.landing_checks import CheckedSource, check_sources
 from tasks.landing_rows import EngineLimits, write_rows
-from tasks.schema_drift import ReceivedColumn, compare_columns
-from tasks.source_columns import file_sha256, place, received_columns
+from tasks.line_landing import write_lines
+from tasks.source_columns import file_sha256, place
 from tasks.source_files import SourceFile
 
 NO_LIMITS = EngineLimits()
@@ -83,21 +84,6 @@ class LandingReport:
         return tuple(dict.fromkeys(note for batch in self.batches for note in batch.drift))
 
 
-@dataclass(frozen=True)
-class CheckedSource:
-    """A source file whose columns fit, or that is landed already.
-
-    `leftovers` are partitions in which an earlier attempt may have left files of the batch.
-    """
-
-    source: SourceFile
-    batch_id: str
-    sha256: str
-    received: tuple[ReceivedColumn, ...] = ()
-    drift: tuple[str, ...] = ()
-    leftovers: tuple[str, ...] = ()
-
-
 def land(
     store: Store,
     prefix: str,
@@ -142,64 +128,6 @@ def landed_text(landed: int, of: int) -> str:
     return f"{landed} of {of} files are landed; run it again when this one is put right"
 
 
-def check_sources(
-    store: Store, prefix: str, spec: Spec, sources: Sequence[SourceFile]
-) -> list[CheckedSource]:
-    """Compare the columns of each source that is not landed yet.
-
-    Raises IngestError with what is wrong with each file.
-    """
-    attempts: dict[str, dict[str, set[str]]] = {}
-    checked = []
-    faults: dict[str, str] = {}
-    for source in sources:
-        table_prefix = f"{prefix}{source.table}/"
-        sha256 = file_sha256(source.path)
-        batch_id = batch_id_of(source.table, sha256)
-        if store.exists(record_key(table_prefix, batch_id)):
-            checked.append(CheckedSource(source, batch_id, sha256))
-            continue
-        if source.table not in attempts:
-            attempts[source.table] = _partitions_of_batches(store.list(table_prefix), table_prefix)
-        try:
-            received, drift = _fitting_columns(spec.table(source.table), source)
-        except IngestError as error:
-            faults[source.name] = str(error)
-            continue
-        leftovers = tuple(sorted(attempts[source.table].get(batch_id, ())))
-        checked.append(CheckedSource(source, batch_id, sha256, received, drift, leftovers))
-    if faults:
-        lines = [f"{len(faults)} files cannot be landed; nothing was"] if len(faults) > 1 else []
-        raise IngestError("\n  ".join([*lines, *faults.values()]), faults)
-    return checked
-
-
-def batch_id_of(table: str, sha256: str) -> str:
-    """Return the batch of a file's content in `table`: landing it again gives the same."""
-    return f"batch_{hashlib.sha256(f'{table}{sha256}'.encode()).hexdigest()[:16]}"
-
-
-def _partitions_of_batches(keys: Sequence[str], table_prefix: str) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for key in keys:
-        partition, slash, name = key.removeprefix(table_prefix).partition("/")
-        if slash and "=" in partition:
-            found.setdefault(name.rpartition("-")[0], set()).add(partition)
-    return found
-
-
-def _fitting_columns(
-    table: Table, source: SourceFile
-) -> tuple[tuple[ReceivedColumn, ...], tuple[str, ...]]:
-    received = received_columns(source)
-    if received is None:
-        return tuple(ReceivedColumn(c.name, "text", "text") for c in table.columns), ()
-    compared = compare_columns(table, received)
-    if compared.problems:
-        raise IngestError(f"{place(source)}: {'; '.join(compared.problems)}")
-    return tuple(received), compared.drift
-
-
 def land_file(
     store: Store,
     prefix: str,
@@ -211,7 +139,7 @@ def land_file(
     limits: EngineLimits = NO_LIMITS,
 ) -> LandedBatch:
     """Land one checked source, unless it is landed by now; raises IngestError and OSError."""
-    table_prefix = f"{prefix}{table.name}/"
+    table_prefix = f"{prefix}{table.bronze_name}/"
     source, batch_id = checked.source, checked.batch_id
     key = record_key(table_prefix, batch_id)
     if store.exists(key):
@@ -221,16 +149,8 @@ def land_file(
     with store.exclusive(key), staging(store, table_prefix) as folder:
         if store.exists(key):
             return _landed_before(store, table_prefix, checked)
-        columns, staged = write_rows(
-            folder,
-            table,
-            source,
-            checked.received,
-            audit={"batch_id": batch_id, "ingestion_ts": moment, "source_file": source.name},
-            landed_on=landed_on,
-            limits=limits,
-        )
-        if file_sha256(source.path) != checked.sha256:
+        columns, staged, sha256 = _write(folder, table, checked, landed_on, moment, limits)
+        if sha256 != checked.sha256:
             raise IngestError(f"{place(source)}: changed while it was read; land it again")
         total = 0
         for partition in sorted(staged):
@@ -242,7 +162,7 @@ def land_file(
         for partition in set(checked.leftovers) - set(staged):
             drop_from_manifest(store, table_prefix, partition, batch_id)
         record = BatchRecord(
-            table=table.name,
+            table=table.bronze_name,
             batch_id=batch_id,
             source_file=source.name,
             source_sha256=checked.sha256,
@@ -255,6 +175,42 @@ def land_file(
         )
         write_record(store, table_prefix, record)
     return _batch(record, source, already_landed=False)
+
+
+def _write(
+    folder: Path,
+    table: Table,
+    checked: CheckedSource,
+    landed_on: date,
+    moment: str,
+    limits: EngineLimits,
+) -> tuple[dict[str, str], dict[str, list[Path]], str]:
+    """Write the rows below `folder`: columns, files by partition, the source's hash as read."""
+    source = checked.source
+    if table.landing == "lines":
+        written = write_lines(
+            folder,
+            table,
+            source,
+            checked.received,
+            landed_on=landed_on,
+            threads=limits.threads or pa.cpu_count(),
+        )
+        return written.columns, written.staged, written.sha256
+    columns, staged = write_rows(
+        folder,
+        table,
+        source,
+        checked.received,
+        audit={
+            "batch_id": checked.batch_id,
+            "ingestion_ts": moment,
+            "source_file": source.name,
+        },
+        landed_on=landed_on,
+        limits=limits,
+    )
+    return columns, staged, file_sha256(source.path)
 
 
 def moment_text(landed_at: datetime) -> str:

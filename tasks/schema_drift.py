@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tasks.contracts.names import did_you_mean
-from tasks.contracts.spec import AUDIT_COLUMNS, Table
+from tasks.contracts.spec import LINE_REASONS, Table
 
 
 @dataclass(frozen=True)
@@ -37,21 +37,42 @@ class SchemaComparison:
 def compare_columns(table: Table, received: Sequence[ReceivedColumn]) -> SchemaComparison:
     """Compare `received` with what `table` expects; audit columns may be absent."""
     expected = {column.name: column.type for column in table.columns}
+    audit = table.audit_columns
     families = {column.name: column for column in received}
-    unknown = [c.name for c in received if c.name not in expected and c.name not in AUDIT_COLUMNS]
+    unknown = [c.name for c in received if c.name not in expected and c.name not in audit]
     problems = list(_name_clashes([column.name for column in received]))
     problems.extend(_missing([name for name in expected if name not in families], unknown))
-    for name, wanted in (expected | dict.fromkeys(AUDIT_COLUMNS, "string")).items():
+    if table.landing == "lines":
+        problems.extend(_taken(families, [*audit, LINE_REASONS]))
+    for name, wanted in (expected | audit).items():
         column = families.get(name)
         if column is not None and column.family not in ("text", "null", wanted):
             problems.append(f"column '{name}' is {column.physical}, expected {wanted}")
+    new = [name for name in unknown if name != table.partition.column]
+    if new and table.new_columns == "freeze" and not problems:
+        problems.append(
+            f"new {_listed(new)} not in the specification, and {table.bronze_name} takes no others "
+            "(new_columns: freeze); specify them or leave them out"
+        )
     drift = [
-        f"{table.name}: column '{name}' is not in the specification; "
+        f"{table.bronze_name}: column '{name}' is not in the specification; "
         "kept in bronze, ignored by silver"
-        for name in unknown
-        if name != table.partition.column
+        for name in new
     ]
     return SchemaComparison(tuple(problems), tuple(drift))
+
+
+def _taken(received: Iterable[str], audit: Sequence[str]) -> Iterable[str]:
+    """A problem for each name that landing gives to a column of its own."""
+    for name in received:
+        if name.lower() in audit:
+            yield f"column '{name}' has the name of one that landing adds; rename it"
+
+
+def _listed(names: Sequence[str]) -> str:
+    column, verb = ("column", "is") if len(names) == 1 else ("columns", "are")
+    quoted = ", ".join(f"'{name}'" for name in names)
+    return f"{column} {quoted} {verb}"
 
 
 def _missing(names: list[str], unknown: list[str]) -> Iterable[str]:
@@ -65,11 +86,10 @@ def _missing(names: list[str], unknown: list[str]) -> Iterable[str]:
         if "did you mean" in hint:
             yield f"column '{name}' is missing{hint}"
         else:
-            others.append(f"'{name}'")
+            others.append(name)
     if others:
-        column, verb = ("column", "is") if len(others) == 1 else ("columns", "are")
         instead = f"; the file has instead: {', '.join(unknown)}" if unknown else ""
-        yield f"{column} {', '.join(others)} {verb} missing{instead}"
+        yield f"{_listed(others)} missing{instead}"
 
 
 def _name_clashes(names: Iterable[str]) -> Iterable[str]:

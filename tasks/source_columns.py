@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -64,9 +64,14 @@ def _unpack(source: SourceFile, target: Path) -> None:
         except OSError as error:
             if error.errno is not None:  # the disk's failure, not the file's
                 raise
-            raise IngestError(
-                f"{source.name}: is no whole {source.compression} file ({error}); transfer it again"
-            ) from error
+            raise broken_compression(source, error) from error
+
+
+def broken_compression(source: SourceFile, error: OSError) -> IngestError:
+    """Say that the compressed file `source` does not unpack."""
+    return IngestError(
+        f"{source.name}: is no whole {source.compression} file ({error}); transfer it again"
+    )
 
 
 def file_sha256(path: Path) -> str:
@@ -94,6 +99,12 @@ def _csv_header(source: SourceFile, path: Path) -> list[str]:
             header = next(csv.reader(text, strict=True), [])
     except (csv.Error, UnicodeDecodeError) as error:
         raise _unreadable(source, path, error) from error
+    check_header(source, header)
+    return header
+
+
+def check_header(source: SourceFile, header: Sequence[str]) -> None:
+    """Raise IngestError where line 1 of a CSV file is no header."""
     if not header:
         raise IngestError(f"{place(source)}: line 1 must be the header with the column names")
     separator = next((s for s in (";", "\t", "|") if len(header) == 1 and s in header[0]), None)
@@ -101,7 +112,6 @@ def _csv_header(source: SourceFile, path: Path) -> list[str]:
         raise IngestError(
             f"{place(source)}: fields are separated by {separator!r}; separate them by commas"
         )
-    return header
 
 
 _KEYS = """
@@ -136,7 +146,7 @@ def _parquet_columns(source: SourceFile) -> list[ReceivedColumn]:
 
 def place(source: SourceFile) -> str:
     """Name `source` and its table, as errors begin."""
-    return f"{source.name}: table {source.table}"
+    return f"{source.name}: table {source.bronze}"
 
 
 def _unreadable(source: SourceFile, path: Path, error: Exception | str) -> IngestError:

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from tasks.bronze_inventory import UNKNOWN_PARTITION
 from tasks.contracts.errors import IngestError
 from tasks.contracts.names import did_you_mean
-from tasks.contracts.spec import Spec
+from tasks.contracts.spec import Spec, Table
 
 SourceFormat = Literal["csv", "jsonl", "parquet"]
 Compression = Literal["gzip", "zstd"]
@@ -34,16 +34,19 @@ _UNREADABLE = (
     *(".zip", ".bz2", ".xz", ".gz", ".zst"),
 )
 _READABLE = ".csv, .jsonl, .ndjson (each also .gz or .zst) and .parquet"
+_READABLE_LINES = ".csv (also .gz or .zst)"
 
 
 @dataclass(frozen=True)
 class SourceFile:
     """A file to be landed. `name` is its path relative to the source, with `/`.
 
-    `partition` is the value of the table's partition folder in the path, decoded, if there is one.
+    `bronze` names the `table` as bronze does. `partition` is the value of the table's partition
+    folder in the path, decoded, if there is one.
     """
 
     table: str
+    bronze: str
     path: Path
     name: str
     format: SourceFormat
@@ -56,11 +59,11 @@ def find_sources(spec: Spec, source: Path, files: Sequence[str] | None = None) -
 
     `files`, paths relative to the folder `source`, limits it to those; there may be none.
 
-    The table is that of the nearest folder below `source` which is named as one; else of the file
-    name (`orders.csv`, `orders-2024-01-14.jsonl`; the longest table name wins); else of the folder
-    that the source itself lies in. Hidden files, and those whose name starts with `_`, are passed
-    over. Raises IngestError for a file of no table or of a format that cannot be read, and when
-    there is no file at all.
+    Where `spec` has one table, all are that table's. Else it is that of the nearest folder below
+    `source` which is named as one; else of the file name (`orders.csv`, `orders-2024-01-14.jsonl`;
+    the longest table name wins); else of the folder that the source itself lies in. Hidden files,
+    and those whose name starts with `_`, are passed over. Raises IngestError for a file of no table
+    or of a format that cannot be read, and when there is no file at all.
     """
     if not source.exists():
         raise IngestError(f"{source}: there is no such file or folder")
@@ -79,7 +82,9 @@ def find_sources(spec: Spec, source: Path, files: Sequence[str] | None = None) -
         if kind is not None:
             found.append(_classified(spec, path, relative, base.absolute(), kind))
     if not found and files is None:
-        raise IngestError(f"{source}: no file to land; files end in {_READABLE}")
+        only_lines = all(table.landing == "lines" for table in spec.tables)
+        readable = _READABLE_LINES if only_lines else _READABLE
+        raise IngestError(f"{source}: no file to land; files end in {readable}")
     order = {table.name: number for number, table in enumerate(spec.tables)}
     return sorted(found, key=lambda file: (order[file.table], file.name))
 
@@ -118,27 +123,42 @@ def _classified(
     base: Path,
     kind: tuple[SourceFormat, Compression | None],
 ) -> SourceFile:
-    tables = [table.name for table in spec.tables]
     above = list(_folders_of_source(base))
-    table = (
+    table = _table_of(spec, relative, above)
+    file_format, compression = kind
+    if table.landing == "lines" and file_format != "csv":
+        raise IngestError(
+            f"{relative}: table {table.bronze_name} is made of CSV lines; "
+            f"convert the file to {_READABLE_LINES}"
+        )
+    column = table.partition.column
+    values = _partition_values((*reversed(above), *relative.parts[:-1]), column)
+    partition = values[-1] if values else None
+    if table.partition.kind == "date" and partition not in (None, UNKNOWN_PARTITION):
+        _checked_date(str(relative), column, str(partition))
+    return SourceFile(
+        table.name, table.bronze_name, path, str(relative), file_format, compression, partition
+    )
+
+
+def _table_of(spec: Spec, relative: PurePosixPath, above: list[str]) -> Table:
+    if len(spec.tables) == 1:
+        return spec.tables[0]
+    by_name = {table.bronze_name: table for table in spec.tables}
+    tables = list(by_name)
+    name = (
         _first_table(reversed(relative.parts[:-1]), tables)
         or _table_of_name(relative.name, tables)
         or _first_table(above, tables)
     )
-    if table is None:
+    if name is None:
         stem = relative.name.split(".")[0]
         wrong = next((p for p in relative.parts[:-1] if _looks_misspelt(p, tables)), stem)
         raise IngestError(
             f"{relative}: belongs to no table of {spec.pipeline}{did_you_mean(wrong, tables)}; "
             "name the file or a folder above it as the table"
         )
-    column = spec.table(table).partition.column
-    values = _partition_values((*reversed(above), *relative.parts[:-1]), column)
-    partition = values[-1] if values else None
-    if spec.table(table).partition.kind == "date" and partition not in (None, UNKNOWN_PARTITION):
-        _checked_date(str(relative), column, str(partition))
-    file_format, compression = kind
-    return SourceFile(table, path, str(relative), file_format, compression, partition)
+    return by_name[name]
 
 
 def _looks_misspelt(wrong: str, tables: list[str]) -> bool:

@@ -1,0 +1,93 @@
+"""Which source files are to be landed: their content is new, and their columns fit.
+
+Belongs here: what is looked at before anything of a file is landed. Does not belong here: comparing
+columns (`schema_drift.py`), or landing (`landing.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from blocks.store import Store
+from tasks.bronze_manifests import record_key
+from tasks.contracts.errors import IngestError
+from tasks.contracts.spec import Spec, Table
+from tasks.line_files import line_columns
+from tasks.schema_drift import ReceivedColumn, compare_columns
+from tasks.source_columns import file_sha256, place, received_columns
+from tasks.source_files import SourceFile
+
+
+@dataclass(frozen=True)
+class CheckedSource:
+    """A source file whose columns fit, or that is landed already.
+
+    `leftovers` are partitions in which an earlier attempt may have left files of the batch.
+    """
+
+    source: SourceFile
+    batch_id: str
+    sha256: str
+    received: tuple[ReceivedColumn, ...] = ()
+    drift: tuple[str, ...] = ()
+    leftovers: tuple[str, ...] = ()
+
+
+def check_sources(
+    store: Store, prefix: str, spec: Spec, sources: Sequence[SourceFile]
+) -> list[CheckedSource]:
+    """Compare the columns of each source that is not landed yet.
+
+    Raises IngestError with what is wrong with each file.
+    """
+    attempts: dict[str, dict[str, set[str]]] = {}
+    checked = []
+    faults: dict[str, str] = {}
+    for source in sources:
+        table_prefix = f"{prefix}{source.bronze}/"
+        sha256 = file_sha256(source.path)
+        batch_id = batch_id_of(source.bronze, sha256)
+        if store.exists(record_key(table_prefix, batch_id)):
+            checked.append(CheckedSource(source, batch_id, sha256))
+            continue
+        if source.table not in attempts:
+            attempts[source.table] = _partitions_of_batches(store.list(table_prefix), table_prefix)
+        try:
+            received, drift = _fitting_columns(spec.table(source.table), source)
+        except IngestError as error:
+            faults[source.name] = str(error)
+            continue
+        leftovers = tuple(sorted(attempts[source.table].get(batch_id, ())))
+        checked.append(CheckedSource(source, batch_id, sha256, received, drift, leftovers))
+    if faults:
+        lines = [f"{len(faults)} files cannot be landed; nothing was"] if len(faults) > 1 else []
+        raise IngestError("\n  ".join([*lines, *faults.values()]), faults)
+    return checked
+
+
+def batch_id_of(table: str, sha256: str) -> str:
+    """Return the batch of a file's content in `table`: landing it again gives the same."""
+    return f"batch_{hashlib.sha256(f'{table}{sha256}'.encode()).hexdigest()[:16]}"
+
+
+def _partitions_of_batches(keys: Sequence[str], table_prefix: str) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for key in keys:
+        partition, slash, name = key.removeprefix(table_prefix).partition("/")
+        if slash and "=" in partition:
+            found.setdefault(name.rpartition("-")[0], set()).add(partition)
+    return found
+
+
+def _fitting_columns(
+    table: Table, source: SourceFile
+) -> tuple[tuple[ReceivedColumn, ...], tuple[str, ...]]:
+    received = line_columns(source) if table.landing == "lines" else received_columns(source)
+    if received is None:
+        return tuple(ReceivedColumn(c.name, "text", "text") for c in table.columns), ()
+    compared = compare_columns(table, received)
+    if compared.problems:
+        raise IngestError(f"{place(source)}: {'; '.join(compared.problems)}")
+    return tuple(received), compared.drift
