@@ -1,8 +1,8 @@
 """Enriched silver: running one transform over published files and judging its rows.
 
-Belongs here: scanning inputs, streaming a transform's rows to Parquet, validating them against
-the pandera schema, and the checks of the specification. Does not belong here: the formulas
-(`transforms/`).
+Belongs here: giving a transform the rows it needs, streaming what it returns to Parquet, validating
+that against the pandera schema, and the checks of the specification. Does not belong here: the
+formulas (`transforms/`), or which days are computed (`changed_days.py`).
 """
 
 from __future__ import annotations
@@ -10,27 +10,34 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 
 import polars as pl
 from polars.exceptions import PolarsError
 
+from tasks.changed_days import NOTHING, WHOLE, Days
+from tasks.contracts.changes import TableChange
 from tasks.contracts.errors import BuildError, ConfigurationError
 from tasks.contracts.names import did_you_mean
 from tasks.contracts.release import PublishedTable
 from tasks.contracts.run_record import GateResult, TableRecord
 from tasks.contracts.spec import Transform
+from tasks.daily_files import (
+    files_of_other_days,
+    files_of_run,
+    write_days,
+    write_no_rows,
+    write_whole,
+)
 from tasks.gates import null_rate_gates, outcome, row_gates
-from tasks.published_files import describe_table
+from tasks.input_rows import InputRows, scan, scan_files
+from tasks.published_files import describe_table, with_carried
 from tasks.row_validation import schema_breaches
+from tasks.run_base import NOTHING as NO_BASE
+from tasks.run_base import Base
 from tasks.run_context import RunContext
 from tasks.silver import null_rates
-
-SEEDS_FOLDER = Path(__file__).parent.parent / "dbt" / "seeds"
-SEED_SCHEMAS: dict[str, dict[str, pl.DataType]] = {
-    "region_tax_rates": {"region": pl.String(), "tax_rate": pl.Decimal(9, 6)}
-}
+from tasks.transform_inputs import frames_of, read_seed, what_differs
 
 
 def load_transform(transform: Transform) -> tuple[Callable[..., pl.LazyFrame], ModuleType]:
@@ -49,6 +56,8 @@ def load_transform(transform: Transform) -> tuple[Callable[..., pl.LazyFrame], M
             f"tasks/transforms/{name}.py and a SCHEMA in tasks/contracts/enriched/{name}.py"
         ) from error
     given = [*transform.inputs, *transform.parameters, "run_date"]
+    if transform.incremental is not None and transform.incremental.history:
+        given.append("history")
     taken = inspect.signature(function).parameters
     unknown = [argument for argument in given if argument not in taken]
     required = [p.name for p in taken.values() if p.default is p.empty and p.name not in given]
@@ -76,18 +85,96 @@ def check_transform(transform: Transform) -> None:
 
 
 def run_transform(
-    run: RunContext, transform: Transform, tables: Mapping[str, PublishedTable]
-) -> PublishedTable:
-    """Stream the rows of a transform into the run's own folder, and describe them."""
-    function, _ = load_transform(transform)
-    frames = {argument: _scan(run, name, tables) for argument, name in transform.inputs.items()}
-    target = run.folder("enriched", transform.name) / "part-0.parquet"
+    run: RunContext,
+    transform: Transform,
+    tables: Mapping[str, PublishedTable],
+    base: Base = NO_BASE,
+    changes: Mapping[str, TableChange] = MappingProxyType({}),
+) -> tuple[PublishedTable, TableChange]:
+    """Bring an enriched table up to date; return it, and what of it may differ from the base's.
+
+    `changes` says what of `tables` differs from the base's; a table that it does not know may
+    differ in everything. Days that cannot differ are carried over: by reference where their rows
+    are of this run date already, else with this run date in place of theirs.
+    """
+    load_transform(transform)
     try:
-        rows = function(**frames, **transform.parameters, run_date=run.run_date)
-        rows.sink_parquet(target, compression="snappy", mkdir=True)
+        older = base.release.tables if base.release else {}
+        released = older.get(f"enriched.{transform.name}")
+        inputs = InputRows(run, transform.inputs, tables, older)
+        if base.release is None or released is None:
+            return _computed(run, transform, inputs), WHOLE
+        change = what_differs(transform, inputs, released, base.release.run_date, changes)
+        if change.whole:
+            return _computed(run, transform, inputs), WHOLE
+        if not change.dates:
+            return released, NOTHING
+        dated = base.release.run_date == run.run_date
+        return _computed_days(run, transform, inputs, released, change.dates, dated), change
     except PolarsError as error:
         raise BuildError(f"transform '{transform.name}': {error}") from error
-    return describe_table(run.lake.silver, "silver", run.prefix(transform.name), key=transform.key)
+
+
+def _computed(run: RunContext, transform: Transform, inputs: InputRows) -> PublishedTable:
+    """Compute a table from all rows of its inputs."""
+    rows = _rows(run, transform, frames_of(transform, inputs))
+    folder, column = run.folder("enriched", transform.name), _cut_along(transform)
+    if column is None:
+        write_whole(rows, folder)
+    else:
+        write_days(rows, folder, column)
+        if not any(folder.iterdir()):
+            write_no_rows(rows, folder)
+    return _described(run, transform)
+
+
+def _computed_days(
+    run: RunContext,
+    transform: Transform,
+    inputs: InputRows,
+    released: PublishedTable,
+    days: Days,
+    dated: bool,
+) -> PublishedTable:
+    """Compute `days` of a table and keep the others; `dated`: theirs is this run date already."""
+    column = _cut_along(transform)
+    assert column is not None, "only a table with days can differ in some of them"
+    folder = run.folder("enriched", transform.name)
+    rows = _rows(run, transform, frames_of(transform, inputs, days, released))
+    rows = rows.filter(pl.col(column).is_in(sorted(days)))
+    kept = files_of_other_days(released, column, days)
+    if kept and not dated:
+        # Every row tells the run date, so that no file of another one can stay as it is.
+        older = scan_files(run, kept).with_columns(run_date=pl.lit(run.run_date))
+        rows = pl.concat([rows, older])
+    carried = {file.path for file in kept} if dated else set[str]()
+    write_days(rows, folder, column)
+    if not carried and not any(folder.iterdir()):
+        write_no_rows(rows, folder)
+    return with_carried(_described(run, transform), released, lambda file: file.path in carried)
+
+
+def _rows(
+    run: RunContext, transform: Transform, frames: Mapping[str, pl.LazyFrame]
+) -> pl.LazyFrame:
+    function, _ = load_transform(transform)
+    return function(**frames, **transform.parameters, run_date=run.run_date)
+
+
+def _cut_along(transform: Transform) -> str | None:
+    """The column along which a table is cut into files, if it is."""
+    return transform.partition_column if transform.incremental is not None else None
+
+
+def _described(run: RunContext, transform: Transform) -> PublishedTable:
+    """Describe what was written to the run's own folder."""
+    return describe_table(
+        run.lake.silver,
+        "silver",
+        run.prefix(transform.name),
+        key=transform.key,
+        partition_column=_cut_along(transform),
+    )
 
 
 def judge_transform(
@@ -96,14 +183,18 @@ def judge_transform(
     table: PublishedTable,
     tables: Mapping[str, PublishedTable],
 ) -> list[GateResult]:
-    """Validate the rows of an enriched table and check what the specification demands."""
+    """Validate an enriched table's new rows and check what the specification demands of all."""
     name, checks = transform.name, transform.checks
     _, contract = load_transform(transform)
+    written = files_of_run(run, table)
+    # Days have no key in common where the key tells the day.
+    same_keys = written if _cut_along(transform) in transform.key else table
+    breaches = schema_breaches(run.urls(written), contract.SCHEMA) if written.files else []
     wanted = checks.rows_equal
     equal = (wanted, tables[wanted].rows) if wanted is not None else None
     return [
-        outcome("enriched", name, "schema", schema_breaches(run.urls(table), contract.SCHEMA)),
-        outcome("enriched", name, "pk_uniqueness", _key_breaches(run, table)),
+        outcome("enriched", name, "schema", breaches),
+        outcome("enriched", name, "pk_uniqueness", _key_breaches(run, same_keys)),
         *row_gates("enriched", name, table.rows, min_rows=checks.min_rows, rows_equal=equal),
         *null_rate_gates(
             "enriched",
@@ -136,7 +227,9 @@ def transform_record(
 
 
 def _key_breaches(run: RunContext, table: PublishedTable) -> list[str]:
-    rows = pl.scan_parquet(run.urls(table), hive_partitioning=False)
+    if not table.files:
+        return []
+    rows = scan(run, table)
     keys = [pl.col(column) for column in table.key]
     null = pl.any_horizontal([key.is_null() for key in keys])
     found = rows.select(
@@ -149,23 +242,3 @@ def _key_breaches(run: RunContext, table: PublishedTable) -> list[str]:
     if nulls:
         breaches.append(f"{nulls} rows have a NULL in their key")
     return breaches
-
-
-def _scan(run: RunContext, name: str, tables: Mapping[str, PublishedTable]) -> pl.LazyFrame:
-    layer, _, table = name.partition(".")
-    if layer == "seeds":
-        return read_seed(table)
-    return pl.scan_parquet(run.urls(tables[name]), hive_partitioning=False)
-
-
-def read_seed(name: str, folder: Path = SEEDS_FOLDER) -> pl.LazyFrame:
-    """Read a dbt seed; raises ConfigurationError naming the file, line by line if need be."""
-    path = folder / f"{name}.csv"
-    if name not in SEED_SCHEMAS:
-        raise ConfigurationError(f"no seed '{name}'; known: {', '.join(SEED_SCHEMAS)}")
-    try:
-        seed = pl.read_csv(path, schema=SEED_SCHEMAS[name])
-    except (OSError, PolarsError) as error:
-        wanted = ", ".join(f"{column} {kind}" for column, kind in SEED_SCHEMAS[name].items())
-        raise ConfigurationError(f"seed {path.name} must hold {wanted}: {error}") from error
-    return seed.lazy()

@@ -188,10 +188,11 @@ def enrich(state: RunState, name: str) -> None:
     began = time.monotonic()
     run = state.run
     transform = next(t for t in run.spec.transforms if t.name == name)
-    table = run_transform(run, transform, state.tables)
+    table, change = run_transform(run, transform, state.tables, state.base, state.changes)
     gates = judge_transform(run, transform, table, state.tables)
     seconds = time.monotonic() - began
     state.tables[f"enriched.{name}"] = table
+    state.changes[f"enriched.{name}"] = change
     state.records[f"enriched.{name}"] = transform_record(transform, table, state.tables, seconds)
     state.judge(gates)
     state.tell(f"enriched.{name}: {table.rows:,} rows in {seconds:.1f} s", table=name)

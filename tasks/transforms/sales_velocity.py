@@ -27,6 +27,7 @@ def sales_velocity(
     trend_down_factor: float = 0.8,
     forecast_short_weight: float = 0.7,
     forecast_long_weight: float = 0.3,
+    history: pl.LazyFrame | None = None,
 ) -> pl.LazyFrame:
     """One row a product and day, from the product's first sale to ``run_date``, gaps as zeros.
 
@@ -35,12 +36,17 @@ def sales_velocity(
     short and the long window ending that day, over fewer days at the start of the series),
     trend_signal (UP, DOWN or STABLE), forecast_7d_units (Float64) and run_date.
 
+    With ``history``, rows of this table of the days before those in order_items, the series goes on
+    from there; days of the history itself then come with means over what the history holds.
+
     The trend compares whole numbers multiplied out, so that a product exactly on a factor is
     STABLE. Raises ``ValueError`` for a window of less than one day.
     """
     sold = order_items.group_by("product_id", product_dt="order_dt").agg(
         daily_quantity=pl.col("quantity").sum()
     )
+    if history is not None:
+        sold = pl.concat([history.select(*_GRAIN, "daily_quantity"), sold])
     series = (
         every_day(
             sold.select(_GRAIN),

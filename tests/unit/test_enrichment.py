@@ -21,7 +21,6 @@ from tasks.contracts.spec import Spec, Transform
 from tasks.enrichment import (
     judge_transform,
     load_transform,
-    read_seed,
     run_transform,
     schema_breaches,
     transform_record,
@@ -29,6 +28,7 @@ from tasks.enrichment import (
 from tasks.published_files import describe_table
 from tasks.run_context import RunContext
 from tasks.specs import load_spec
+from tasks.transform_inputs import read_seed
 
 SCHEMA = pa.DataFrameSchema(
     {
@@ -156,7 +156,7 @@ def test_arguments_that_do_not_fit_are_named(changes: dict[str, object], said: s
 
 def test_rows_are_computed_written_and_judged(run: RunContext) -> None:
     tables = silver(run, {"id": [1, 2], "total": [5, None]})
-    table = run_transform(run, entry(), tables)
+    table, _ = run_transform(run, entry(), tables)
     assert (table.rows, table.key, table.columns) == (
         2,
         ("id",),
@@ -185,7 +185,7 @@ def test_rows_are_computed_written_and_judged(run: RunContext) -> None:
 
 def test_breaches_are_found_by_check(run: RunContext) -> None:
     tables = silver(run, {"id": [1, 1, None], "total": [-5, None, None]})
-    table = run_transform(run, entry(), tables)
+    table, _ = run_transform(run, entry(), tables)
     checks = {"min_rows": 4, "max_null_rates": {"total": 0.5}}
     gates = {g.check: g for g in judge_transform(run, entry(checks=checks), table, tables)}
     assert {check: gate.status for check, gate in gates.items()} == {
@@ -201,7 +201,7 @@ def test_breaches_are_found_by_check(run: RunContext) -> None:
 
 def test_an_empty_table_is_judged_too(run: RunContext) -> None:
     tables = silver(run, {"id": [], "total": []})
-    table = run_transform(run, entry(), tables)
+    table, _ = run_transform(run, entry(), tables)
     gates = judge_transform(run, entry(), table, tables)
     assert {gate.status for gate in gates} == {"pass"}
 
@@ -252,6 +252,17 @@ def test_every_slice_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         "total: greater_than_or_equal_to(0)"
     ]
     assert schema_breaches(written(tmp_path, rows.head(4)), SCHEMA) == []
+
+
+def test_files_are_checked_together_and_must_have_the_same_columns(tmp_path: Path) -> None:
+    files = [tmp_path / "one.parquet", tmp_path / "two.parquet"]
+    GOOD.write_parquet(files[0])
+    GOOD.with_columns(total=pl.lit(-1, pl.Int64)).write_parquet(files[1])
+    urls = [str(file) for file in files]
+    assert schema_breaches(urls, SCHEMA) == ["total: greater_than_or_equal_to(0)"]
+    GOOD.drop("total").write_parquet(files[1])
+    (breach,) = schema_breaches(urls, SCHEMA)
+    assert breach.startswith("the files cannot be read as one table: ")
 
 
 def test_the_seed_that_ships_is_read() -> None:
