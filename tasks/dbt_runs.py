@@ -142,7 +142,8 @@ def dbt_tables(spec: Spec) -> dict[str, Any]:
     tables = {}
     for table in spec.tables:
         entry = table.model_dump(mode="json", exclude={"description", "gates"})
-        entry["columns"] = [*entry["columns"], *audit]
+        if table.landing == "rows":
+            entry["columns"] = [*entry["columns"], *audit]
         tables[table.name] = entry
     return tables
 

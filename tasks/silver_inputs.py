@@ -51,6 +51,8 @@ def silver_inputs(
     types: dict[str, dict[str, str]] = {}
     partitions: dict[str, str] = {}
     standing: dict[str, dict[str, list[str]]] = {}
+    rows: dict[str, dict[str, int]] = {}
+    carried: dict[str, list[str]] = {}
     outputs = {f"audit.{name}": run.work_folder / name for name in ("row_counts", "touched")}
     for name in tables:
         table = spec.table(name)
@@ -75,11 +77,20 @@ def silver_inputs(
             released = base.release.tables[f"silver.{table.name}"]
             selects[f"previous.{table.name}"] = [select_of(run.urls(released))]
             standing[table.name] = files_by_partition(run, released)
+            rows[table.name] = rows_by_partition(released)
+            if table.landing == "lines":
+                rejected = base.release.tables[f"silver.{table.quarantine_name}"]
+                carried[f"silver.{table.quarantine_name}"] = run.urls(rejected)
     for name, published in built.items():
         selects[name] = [select_of(run.urls(published))]
     for name in snapshots:
         outputs[f"dims.{name}"] = run.work_folder / "dims" / name
-    more: dict[str, Any] = {"standing": standing, "building": list(tables)}
+    more: dict[str, Any] = {
+        "standing": standing,
+        "standing_rows": rows,
+        "carried": carried,
+        "building": list(tables),
+    }
     return DbtInputs(selects, outputs, types, partitions, more)
 
 
@@ -88,6 +99,15 @@ def files_by_partition(run: RunContext, table: PublishedTable) -> dict[str, list
     found: dict[str, list[str]] = {}
     for file, url in zip(table.files, run.urls(table), strict=True):
         found.setdefault(partition_of(file.partition), []).append(url)
+    return found
+
+
+def rows_by_partition(table: PublishedTable) -> dict[str, int]:
+    """Return {partition value: rows}."""
+    found: dict[str, int] = {}
+    for file in table.files:
+        value = partition_of(file.partition)
+        found[value] = found.get(value, 0) + file.rows
     return found
 
 

@@ -22,7 +22,7 @@
     {%- endset -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
-    {%- if this.schema == 'silver' %}{% set carried = standing_files(this.identifier) %}{% endif %}
+    {%- if this.schema == 'silver' %}{% set carried = carried + standing_files(this.identifier) %}{% endif %}
     {% do adapter.create_schema(this) %}
     {% call statement('main') %}
         copy (

@@ -136,7 +136,8 @@ insert into audit.touched select '{{ name }}', value from silver.{{ name }}_touc
     {% set kept = [] %}
     {% set partitions = (run_value('standing') or {}).get(name) %}
     {% if execute and partitions %}
-        {% set touched = run_query('select value from silver.' ~ name ~ '_touched').columns[0].values() | list %}
+        {% set touched = run_query("select value from audit.touched where table_name = '" ~ name ~ "'") %}
+        {% set touched = touched.columns[0].values() | list %}
         {% for value, files in partitions.items() if value not in touched %}
             {% do kept.extend(files) %}
         {% endfor %}

@@ -7,7 +7,7 @@
     {% for schema in ('bronze', 'silver') if tables %}
         {% do run_query('create schema if not exists ' ~ schema) %}
     {% endfor %}
-    {% for name, table in tables.items() %}
+    {% for name, table in tables.items() if not table['derived'] %}
         {% set place = {'_file': 'string', '_row': 'integer'} %}
         {% set received, kept = {}, {} %}
         {% for column in table['columns'] %}

@@ -9,6 +9,7 @@
     {%- set target = column['becomes'] or column['type'] -%}
     {%- set value = 'trimmed.' ~ column['name'] -%}
     {%- if target == 'string' -%} {{ to_text(value, column.get('lower')) }}
+    {%- elif target == 'timestamp' and received == 'timestamp' -%} {{ value }}
     {%- elif target == 'timestamp' -%} {{ to_utc_timestamp(value) }}
     {%- elif target == 'money' -%} {{ to_money(value, received) }}
     {%- elif target == 'float' -%} {{ to_float(value, received) }}
