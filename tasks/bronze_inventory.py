@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from blocks.lake import Lake
+from tasks.bronze_schema import required_columns, schema_problems, type_family
 from tasks.contracts.manifest import BATCH_FOLDER, MANIFEST_NAME, Manifest, ManifestFile
-from tasks.contracts.names import did_you_mean
 from tasks.contracts.spec import Spec, Table
 from tasks.sql_text import quoted
 
@@ -49,12 +49,16 @@ class BronzeFile:
 
 @dataclass(frozen=True)
 class BronzeTable:
-    """A table as one run sees it; unusable if there are `problems`."""
+    """A table as one run sees it; unusable if there are `problems`.
+
+    `columns` are those that every file must have, with the families of their types.
+    """
 
     name: str
     files: tuple[BronzeFile, ...]
     problems: tuple[Problem, ...] = ()
     drift: tuple[str, ...] = ()
+    columns: tuple[tuple[str, str], ...] = ()
 
     @property
     def rows(self) -> int:
@@ -102,7 +106,7 @@ def take_inventory(
 
     A file whose identity is `known`, because an earlier run verified and used it, is not opened.
     """
-    prefix = f"{lake.bronze_prefix(spec.pipeline)}{table.name}/"
+    prefix = f"{lake.bronze_prefix(spec.pipeline)}{table.bronze_name}/"
     problems: list[Problem] = []
     drift: list[str] = []
     keys = lake.bronze.list(prefix)
@@ -116,10 +120,11 @@ def take_inventory(
         drift.extend(item.drift)
     if not keys and not table.may_be_empty:
         problems.append(
-            Problem("min_rows", f"{table.name}: no partition in {lake.bronze.url(prefix)}")
+            Problem("min_rows", f"{table.bronze_name}: no partition in {lake.bronze.url(prefix)}")
         )
     unique_drift = tuple(dict.fromkeys(drift))
-    return BronzeTable(table.name, tuple(files), tuple(problems), unique_drift)
+    columns = tuple(required_columns(spec, table.name).items())
+    return BronzeTable(table.name, tuple(files), tuple(problems), unique_drift, columns)
 
 
 def is_visible(table: Table, partition: str, run_date: date) -> bool:
@@ -158,14 +163,16 @@ def _listed_files(
             continue
         for entry in manifest.files:
             if entry.batch_id and f"{prefix}{BATCH_FOLDER}/{entry.batch_id}.json" not in present:
-                drift.append(f"{table.name}: batch {entry.batch_id} is not committed; left out")
+                drift.append(
+                    f"{table.bronze_name}: batch {entry.batch_id} is not committed; left out"
+                )
                 continue
             found = _resolve(prefix, folder, entry.path, present)
             if found is None:
                 problems.append(
                     Problem(
                         "files_present",
-                        f"{table.name}: {lake.bronze.url(key)} lists {entry.path}, "
+                        f"{table.bronze_name}: {lake.bronze.url(key)} lists {entry.path}, "
                         "which does not exist; restore the file or correct the manifest",
                     )
                 )
@@ -175,17 +182,16 @@ def _listed_files(
                 problems.append(
                     Problem(
                         "manifest_rows",
-                        f"{table.name}: {lake.bronze.url(key)} lists {entry.path}, which is "
+                        f"{table.bronze_name}: {lake.bronze.url(key)} lists {entry.path}, which is "
                         "listed already; correct the manifest",
                     )
                 )
                 continue
             listed[found] = _Listed(found, entry, manifest.columns is not None)
     for folder in sorted(folders):
-        if is_visible(table, folder.removeprefix(prefix), run_date):
-            drift.append(
-                f"{table.name}: {folder.removeprefix(prefix)} has files but no manifest; not read"
-            )
+        partition = folder.removeprefix(prefix)
+        if is_visible(table, partition, run_date):
+            drift.append(f"{table.bronze_name}: {partition} has files but no manifest; not read")
     return [listed[key] for key in sorted(listed)]
 
 
@@ -207,12 +213,14 @@ def _manifest(lake: Lake, table: Table, key: str, problems: list[Problem]) -> Ma
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the document"
         problems.append(
-            Problem("manifest", f"{table.name}: manifest {where}: {field}: {first['msg']}")
+            Problem("manifest", f"{table.bronze_name}: manifest {where}: {field}: {first['msg']}")
         )
         return None
-    if manifest.table != table.name:
+    if manifest.table != table.bronze_name:
         problems.append(
-            Problem("manifest", f"{table.name}: manifest {where} is of table '{manifest.table}'")
+            Problem(
+                "manifest", f"{table.bronze_name}: manifest {where} is of table '{manifest.table}'"
+            )
         )
         return None
     total = sum(entry.rows for entry in manifest.files)
@@ -220,7 +228,7 @@ def _manifest(lake: Lake, table: Table, key: str, problems: list[Problem]) -> Ma
         problems.append(
             Problem(
                 "manifest_rows",
-                f"{table.name}: manifest {where} says total_rows {manifest.total_rows}, "
+                f"{table.bronze_name}: manifest {where} says total_rows {manifest.total_rows}, "
                 f"its files add up to {total}",
             )
         )
@@ -231,19 +239,21 @@ def _verified(
     lake: Lake, spec: Spec, table: Table, listed: _Listed, known: frozenset[str]
 ) -> BronzeTable:
     url = lake.bronze.url(listed.key)
-    name = table.name
+    name = table.bronze_name
     if known:
         size = Path(url).stat().st_size
         identity = _identity(listed, listed.entry.rows, size)
         if identity in known:
-            return BronzeTable(name, (BronzeFile(url, listed.entry.rows, size, (), identity),))
+            return BronzeTable(
+                table.name, (BronzeFile(url, listed.entry.rows, size, (), identity),)
+            )
     try:
         metadata = pq.read_metadata(url)
         schema = metadata.schema.to_arrow_schema()
     except (OSError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0][:200]
         message = f"{name}: {url} is no readable Parquet file ({reason}); land it again"
-        return BronzeTable(name, (), (Problem("readable", message),))
+        return BronzeTable(table.name, (), (Problem("readable", message),))
     problems = []
     if metadata.num_rows != listed.entry.rows:
         problems.append(
@@ -260,9 +270,11 @@ def _verified(
             problems.append(
                 Problem("sha256", f"{name}: the bytes of {url} are not those of its manifest")
             )
-    expected = spec.bronze_columns(name)
+    expected = required_columns(spec, table.name)
     found = {field.name: type_family(field.type) for field in schema}
-    problems.extend(_schema_problems(name, url, expected, found, listed.landed_here))
+    may_be_text = listed.landed_here and table.landing == "rows"
+    breaches = schema_problems(name, url, expected, found, may_be_text=may_be_text)
+    problems.extend(Problem("schema", breach) for breach in breaches)
     drift = tuple(
         f"{name}: column '{column}' is not in the specification; ignored by silver"
         for column in found
@@ -272,7 +284,7 @@ def _verified(
     identity = _identity(listed, metadata.num_rows, size)
     types = tuple((column, found.get(column, "null")) for column in expected)
     file = BronzeFile(url, metadata.num_rows, size, types, identity)
-    return BronzeTable(name, (file,), tuple(problems), drift)
+    return BronzeTable(table.name, (file,), tuple(problems), drift)
 
 
 def _identity(listed: _Listed, rows: int, size: int) -> str:
@@ -280,43 +292,14 @@ def _identity(listed: _Listed, rows: int, size: int) -> str:
     return f"{listed.key}|{rows}|{size}|{content}"
 
 
-def _schema_problems(
-    table: str, url: str, expected: Mapping[str, str], found: dict[str, str], landed_here: bool
-) -> list[Problem]:
-    problems = []
-    unexpected = [column for column in found if column not in expected]
-    for column, wanted in expected.items():
-        family = found.get(column)
-        if family is None:
-            hint = did_you_mean(column, unexpected) if unexpected else ""
-            message = f"{table}: {url} lacks the column '{column}'{hint}"
-        elif family in (wanted, "null") or (landed_here and family == "string"):
-            # What was landed from text is strings in every column; silver casts them.
-            continue
-        else:
-            message = f"{table}: column '{column}' of {url} is {family}, not {wanted}"
-        problems.append(Problem("schema", message))
-    return problems
-
-
-def type_family(kind: pa.DataType) -> str:
-    """Return string, integer, float, boolean or null, else the name of the Arrow type."""
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    families = {
-        "string": (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
-        "integer": (pa.types.is_integer,),
-        "float": (pa.types.is_floating,),
-        "boolean": (pa.types.is_boolean,),
-        "null": (pa.types.is_null,),
-    }
-    for family, tests in families.items():
-        if any(test(kind) for test in tests):
-            return family
-    return str(kind)
-
-
-_SQL_TYPES = {"string": "varchar", "integer": "bigint", "float": "double", "boolean": "boolean"}
+_SQL_TYPES = {
+    "string": "varchar",
+    "integer": "bigint",
+    "float": "double",
+    "boolean": "boolean",
+    "timestamp": "timestamp",
+    "strings": "varchar[]",
+}
 
 
 def bronze_selects(table: BronzeTable, expected: Mapping[str, str]) -> list[str]:
@@ -324,6 +307,7 @@ def bronze_selects(table: BronzeTable, expected: Mapping[str, str]) -> list[str]
 
     Each gives the specified columns as received, and `_file` and `_row`: where in bronze it lies.
     """
+    expected = {**expected, **dict(table.columns)}
     groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for file in table.files:
         groups.setdefault(file.types, []).append(file.url)

@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.bronze_inventory import type_family
+from tasks.bronze_schema import type_family
 from tasks.contracts.errors import IngestError
 from tasks.schema_drift import ReceivedColumn
 from tasks.source_faults import fault_of
