@@ -1,7 +1,7 @@
 """The command line `medallion`.
 
 Belongs here: the application, its commands' registration, and how errors reach the user. Does not
-belong here: what a command does (`running.py`, `reading.py` ...).
+belong here: what a command does (`running.py`, `watching.py`, `reading.py` ...).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from cli import reading, running
+from cli import reading, running, watching
 from tasks.contracts.errors import MedallionError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 running.register(app)
+watching.register(app)
 reading.register(app)
 
 

@@ -50,9 +50,10 @@ class PrefectApi:
         self._log: IO[bytes] | None = None
 
     def start(self) -> None:
-        """Launch an embedded API on the loopback, unless one is configured."""
+        """Launch an embedded API on the loopback, unless one is configured or runs already."""
         _quiet_prefect()
-        if self.url is not None:
+        ended = self._process is not None and self._process.poll() is not None
+        if self.url is not None and not ended:
             return
         port = _free_port()
         self.url = f"http://127.0.0.1:{port}/api"
@@ -69,6 +70,8 @@ class PrefectApi:
             stdout=self._log,
             stderr=self._log,
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - the child must not outlive a kill -9
+            # Ctrl-C is the command's to answer: it may have to end a batch with the API first.
+            start_new_session=True,
         )
 
     @contextlib.contextmanager

@@ -53,5 +53,6 @@ def log_to(console: Console, log_file: Path) -> None:
         h for h in logger.handlers if isinstance(h, TerminalLines | logging.FileHandler)
     ]:
         logger.removeHandler(handler)
+        handler.close()
     logger.addHandler(TerminalLines(console))
     logger.addHandler(lines)

@@ -6,11 +6,16 @@ import inspect
 import re
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import typer
 import yaml
 from prefect import Flow
+from prefect.cli.deploy._models import PrefectYamlModel
+from prefect.cli.deploy._triggers import _initialize_deployment_triggers
+from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
+from prefect.server.events.actions import RunDeployment
 from prefect.utilities.importtools import import_object
 
 from blocks.settings import _VARIABLES, Settings
@@ -21,6 +26,8 @@ PROJECT = Path(__file__).parents[2]
 PREFECT: dict[str, Any] = yaml.safe_load((PROJECT / "prefect.yaml").read_text())
 DEPLOYMENTS: list[dict[str, Any]] = PREFECT["deployments"]
 README = (PROJECT / "README.md").read_text()
+ARRIVALS = [e for e in DEPLOYMENTS if e["entrypoint"] == "flows/watch.py:process_arrivals"]
+each_arrival = pytest.mark.parametrize("entry", ARRIVALS, ids=lambda d: d["name"])
 each_deployment = pytest.mark.parametrize("entry", DEPLOYMENTS, ids=lambda d: d["name"])
 
 
@@ -47,6 +54,29 @@ def test_a_deployment_gives_its_flow_what_it_takes(entry: dict[str, Any]) -> Non
 def test_schedules_wait_to_be_switched_on(entry: dict[str, Any]) -> None:
     assert all(schedule["active"] is False for schedule in entry.get("schedules", []))
     assert entry["work_pool"]["name"] == "medallion"
+
+
+def test_prefect_reads_the_file_as_it_is_meant() -> None:
+    assert [d.name for d in PrefectYamlModel.model_validate(PREFECT).deployments] == [
+        entry["name"] for entry in DEPLOYMENTS
+    ]
+
+
+@each_arrival
+def test_arrivals_of_a_pipeline_start_its_deployment(entry: dict[str, Any]) -> None:
+    pipeline = entry["parameters"]["pipeline"]
+    (trigger,) = _initialize_deployment_triggers(entry["name"], entry["triggers"])
+    assert isinstance(trigger, DeploymentEventTrigger)
+    assert (trigger.enabled, trigger.threshold) == (True, 1)
+    assert trigger.expect == {"medallion.file.arrived"}
+    assert trigger.match.root == {"prefect.resource.id": f"medallion.{pipeline}.*"}
+    # The action checks its templates.
+    RunDeployment(deployment_id=uuid4(), parameters=trigger.parameters)
+    assert set(trigger.parameters or ()) <= set(inspect.signature(flow_of(entry).fn).parameters)
+
+
+def test_every_pipeline_has_a_deployment_for_arrivals() -> None:
+    assert {entry["parameters"]["pipeline"] for entry in ARRIVALS} == set(known_pipelines())
 
 
 def test_names_are_given_once() -> None:
