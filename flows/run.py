@@ -156,9 +156,9 @@ def _run(state: RunState) -> int:
         state.pass_gate("enriched")
     with state.stage("gold"):
         if run.spec.gold:
-            nodes = build_gold_models(state)
-            _all([register_fact.submit(state, fact.name, nodes) for fact in run.spec.gold])
-            judge_reconciliations(state, nodes)
+            made = build_gold_models(state)
+            _all([register_fact.submit(state, fact.name, made) for fact in run.spec.gold])
+            judge_reconciliations(state, made)
         state.pass_gate("gold")
     with state.stage("publish"):
         return publish_release(state, seen)

@@ -1,41 +1,83 @@
 """Gold: building the facts and their data tests by dbt, and describing them.
 
-Belongs here: the inputs and outputs of a gold build and its gates. Does not belong here: the
-facts' SQL (`dbt/models/<pipeline>/gold`).
+Belongs here: the inputs and outputs of a gold build, what of the facts it carries over, and its
+gates. Does not belong here: the facts' SQL (`dbt/models/<pipeline>/gold`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 
+from tasks.changed_days import WHOLE, Days, Period, days_to_compute
+from tasks.contracts.changes import TableChange
 from tasks.contracts.release import PublishedTable
 from tasks.contracts.run_record import GateResult, TableRecord
 from tasks.contracts.spec import GoldFact
+from tasks.daily_files import files_of_other_days, is_cut_by_day
 from tasks.dbt_models import require_models
 from tasks.dbt_runs import DbtInputs, DbtNode, build
 from tasks.gates import row_gates
-from tasks.published_files import describe_table
+from tasks.gold_base import merging_inputs
+from tasks.input_rows import InputRows
+from tasks.published_files import describe_table, flatten_partitions, with_carried
+from tasks.run_base import NOTHING as NO_BASE
+from tasks.run_base import Base
 from tasks.run_context import RunContext
 from tasks.sql_text import select_of
+
+
+@dataclass(frozen=True)
+class GoldBuild:
+    """What one dbt invocation has done: its nodes, and what of each fact it has written."""
+
+    nodes: tuple[DbtNode, ...]
+    changes: Mapping[str, TableChange]
 
 
 def build_gold(
     run: RunContext,
     tables: Mapping[str, PublishedTable],
+    base: Base = NO_BASE,
+    changes: Mapping[str, TableChange] = MappingProxyType({}),
     *,
     progress: Callable[[str], None] | None = None,
-) -> list[DbtNode]:
-    """Build every fact and run its data tests and the reconciliations; raises BuildError."""
+) -> GoldBuild:
+    """Build the facts and run their data tests and the reconciliations; raises BuildError.
+
+    `changes` says what of `tables` differs from the base's. What cannot differ of a fact is not
+    written; tests see it in the files of the base.
+    """
     selects = {
         name: [select_of(run.urls(table))]
         for name, table in tables.items()
         if name.partition(".")[0] in ("silver", "enriched")
     }
-    outputs = {f"gold.{fact.name}": run.folder("gold", fact.name) for fact in run.spec.gold}
+    outputs, partitions, carried, only_rows = {}, {}, {}, {}
+    written: dict[str, TableChange] = {}
+    for fact in run.spec.gold:
+        name = f"gold.{fact.name}"
+        outputs[name] = run.folder("gold", fact.name)
+        change = written[fact.name] = fact_change(run, fact, tables, base, changes)
+        column = _cut_along(fact)
+        if column is not None:
+            partitions[name] = f"strftime({column}, '%Y-%m-%d')"
+        if not change.whole:
+            only_rows[name] = _on_days(column, change.dates)
+            kept = _carried(fact, base, change)
+            if kept is not None:
+                carried[name] = run.urls(kept)
+    previous, more = merging_inputs(run, base, changes)
     nodes = build(
         run.engine,
         run.spec,
-        DbtInputs(selects, outputs),
+        DbtInputs(
+            selects | previous,
+            outputs,
+            partitions=partitions,
+            more={"carried": carried, "only_rows": only_rows, **more},
+        ),
         run_id=run.run_id,
         run_date=run.run_date,
         select=[f"path:models/{run.pipeline}/gold", f"path:tests/reconciliation/{run.pipeline}"],
@@ -43,12 +85,73 @@ def build_gold(
     )
     facts = [fact.name for fact in run.spec.gold]
     require_models(nodes, facts, f"dbt/models/{run.pipeline}/gold")
-    return nodes
+    return GoldBuild(tuple(nodes), written)
 
 
-def describe_fact(run: RunContext, fact: GoldFact) -> PublishedTable:
-    """Describe the files of a fact that this run has written."""
-    return describe_table(run.lake.gold, "gold", run.prefix(fact.name), key=fact.key)
+def fact_change(
+    run: RunContext,
+    fact: GoldFact,
+    tables: Mapping[str, PublishedTable],
+    base: Base,
+    changes: Mapping[str, TableChange],
+) -> TableChange:
+    """Return what of a fact may differ from the base's.
+
+    Every row tells the run date: a run of another day writes all of them, and to build a fact
+    takes no longer than to read and write it.
+    """
+    released = base.release.tables.get(f"gold.{fact.name}") if base.release else None
+    if base.release is None or released is None or base.release.run_date != run.run_date:
+        return WHOLE
+    column = _cut_along(fact)
+    if column is not None and not is_cut_by_day(released, column):
+        return WHOLE
+    names = {name: name for name in fact.inputs}
+    inputs = InputRows(run, names, tables, base.release.tables)
+    found = {name: changes.get(name, WHOLE) for name in fact.inputs}
+    period = Period(base.release.run_date, run.run_date)
+    return days_to_compute(fact.incremental, {}, found, period, inputs.linked)
+
+
+def describe_fact(
+    run: RunContext, fact: GoldFact, made: GoldBuild, base: Base = NO_BASE
+) -> PublishedTable:
+    """Describe a fact as it is now: the files of this run, and those that it carries over."""
+    flatten_partitions(run.folder("gold", fact.name))
+    written = describe_table(
+        run.lake.gold,
+        "gold",
+        run.prefix(fact.name),
+        key=fact.key,
+        partition_column=_cut_along(fact),
+    )
+    kept = _carried(fact, base, made.changes[fact.name])
+    return with_carried(written, kept, lambda _: True)
+
+
+def _carried(fact: GoldFact, base: Base, change: TableChange) -> PublishedTable | None:
+    """Return the base's fact with the files only that stay part of it, if any do."""
+    if base.release is None or change.whole:
+        return None
+    released = base.release.tables[f"gold.{fact.name}"]
+    column = _cut_along(fact)
+    if not change.dates or column is None:
+        return released
+    files = files_of_other_days(released, column, change.dates)
+    return released.model_copy(update={"files": tuple(files)}) if files else None
+
+
+def _cut_along(fact: GoldFact) -> str | None:
+    """The column along which a fact is cut into files, if it is."""
+    return fact.partition_column if fact.incremental is not None else None
+
+
+def _on_days(column: str | None, days: Days) -> str:
+    """Return the SQL condition of the rows on `days`."""
+    if column is None or not days:
+        return "false"
+    dates = ", ".join(f"date '{day}'" for day in sorted(days))
+    return f"{column} in ({dates})"
 
 
 def judge_fact(fact: GoldFact, table: PublishedTable, nodes: Sequence[DbtNode]) -> list[GateResult]:

@@ -18,7 +18,6 @@ from tasks.audit import daily_figures, past_runs, write_record
 from tasks.bronze_inventory import take_inventory
 from tasks.contracts.release import Release
 from tasks.contracts.run_record import RunRecord, TableRecord
-from tasks.dbt_runs import DbtNode
 from tasks.dimensions import (
     Pointer,
     dimension_gates,
@@ -30,8 +29,15 @@ from tasks.dimensions import (
 )
 from tasks.enrichment import judge_transform, run_transform, transform_record
 from tasks.gates import bronze_gates
+from tasks.gold import (
+    GoldBuild,
+    build_gold,
+    describe_fact,
+    fact_record,
+    judge_fact,
+    reconciliation_gates,
+)
 from tasks.logic_fingerprint import logic_fingerprint
-from tasks.gold import build_gold, describe_fact, fact_record, judge_fact, reconciliation_gates
 from tasks.releases import Current, missing_files, next_number, publish, read_base
 from tasks.run_base import Base, choose_base, settle_base, tables_to_build
 from tasks.run_state import RunState
@@ -199,27 +205,28 @@ def enrich(state: RunState, name: str) -> None:
 
 
 @task(task_run_name="gold models", cache_policy=NO_CACHE, persist_result=False)
-def build_gold_models(state: RunState) -> list[DbtNode]:
+def build_gold_models(state: RunState) -> GoldBuild:
     """Let dbt build the facts and run their tests and the reconciliations."""
-    return build_gold(
-        state.run, state.tables, progress=_counter(state, "gold", len(state.run.spec.gold))
-    )
+    facts = len(state.run.spec.gold)
+    progress = _counter(state, "gold", facts)
+    return build_gold(state.run, state.tables, state.base, state.changes, progress=progress)
 
 
 @task(task_run_name="gold {fact}", cache_policy=NO_CACHE, persist_result=False)
-def register_fact(state: RunState, fact: str, nodes: list[DbtNode]) -> None:
+def register_fact(state: RunState, fact: str, made: GoldBuild) -> None:
     """Describe one fact and judge it."""
     entry = next(f for f in state.run.spec.gold if f.name == fact)
-    table = describe_fact(state.run, entry)
+    table = describe_fact(state.run, entry, made, state.base)
     state.tables[f"gold.{fact}"] = table
-    state.records[f"gold.{fact}"] = fact_record(entry, table, state.tables, nodes)
-    state.judge(judge_fact(entry, table, nodes))
+    state.changes[f"gold.{fact}"] = made.changes[fact]
+    state.records[f"gold.{fact}"] = fact_record(entry, table, state.tables, made.nodes)
+    state.judge(judge_fact(entry, table, made.nodes))
 
 
 @task(task_run_name="gold reconciliations", cache_policy=NO_CACHE, persist_result=False)
-def judge_reconciliations(state: RunState, nodes: list[DbtNode]) -> None:
+def judge_reconciliations(state: RunState, made: GoldBuild) -> None:
     """Keep the results of the tests that span several tables."""
-    state.judge(reconciliation_gates(state.run.spec.gold, nodes))
+    state.judge(reconciliation_gates(state.run.spec.gold, made.nodes))
 
 
 @task(task_run_name="publish", cache_policy=NO_CACHE, persist_result=False)
@@ -232,6 +239,7 @@ def publish_release(state: RunState, base: Current) -> int:
         previous=base.release,
         run_id=run.run_id,
         run_date=run.run_date,
+        as_of=run.as_of,
         created_at=run.started_at,
         spec_fingerprint=spec_fingerprint(run.spec),
         logic_fingerprint=logic_fingerprint(run.pipeline),
