@@ -40,7 +40,7 @@ class LineReader:
         line, end, self._rest = head.removeprefix(BOM).partition(b"\n")
         self.header = _header(source, line.removesuffix(b"\r") if end else line)
 
-    def blocks(self, size: int = BLOCK_BYTES) -> Iterator[tuple[int, bytes]]:
+    def blocks(self, size: int) -> Iterator[tuple[int, bytes]]:
         """Yield whole lines of about `size` bytes with the number of the first (2 at first)."""
         number = 2
         pieces = [self._rest] if self._rest else []

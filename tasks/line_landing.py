@@ -52,7 +52,6 @@ def write_lines(
     *,
     landed_on: date,
     threads: int,
-    block_bytes: int = BLOCK_BYTES,
 ) -> WrittenLines:
     """Write each line of `source` as a row of Parquet files below the empty `folder`.
 
@@ -64,7 +63,7 @@ def write_lines(
     with open_lines(source) as reader, ExitStack() as open_files:
         if tuple(reader.header) != header:
             raise IngestError(f"{place(source)}: changed while it was read; land it again")
-        for rows in _converted(reader.blocks(block_bytes), layout, threads):
+        for rows in _converted(reader.blocks(BLOCK_BYTES), layout, threads):
             for name, part in rows.items():
                 if name not in parts:
                     stem = folder / f"{len(parts)}"
@@ -129,10 +128,10 @@ class _PartitionFiles:
             self._write()
 
     def _write(self) -> None:
+        if not self._waiting:
+            return
         rows = pa.concat_tables(self._waiting)
         self._waiting, self._rows_waiting = [], 0
-        if not len(rows):
-            return
         if self._writer is None or self._rows_in_file + len(rows) > _FILE_ROWS:
             self._writer = self._next_file(rows)
         self._writer.write_table(rows, row_group_size=len(rows))
