@@ -43,6 +43,7 @@ def _tables(spec: Spec) -> Iterator[str]:
     for index, table in enumerate(spec.tables):
         path = f"tables[{index}]"
         yield from _columns(path, table)
+        yield from _partition(path, table)
         yield from _rules(path, table)
         for number, key in enumerate(table.foreign_keys):
             yield from _foreign_key(f"{path}.foreign_keys[{number}]", spec, table, index, number)
@@ -82,20 +83,29 @@ def _columns(path: str, table: Table) -> Iterator[str]:
                 f"{path}.key[{number}]: no rule keeps '{name}' from being NULL; "
                 "add a not_null or positive rule for it"
             )
-    partition = table.partition
-    if partition.kind == "value" and partition.column not in columns:
-        yield (
-            f"{path}.partition.column: rows are partitioned by a value, and there is no column "
-            f"'{partition.column}'{did_you_mean(partition.column, columns)}"
-        )
     for name in table.gates.max_null_rates:
         if name not in columns:
             yield f"{path}.gates.max_null_rates: no column '{name}'{did_you_mean(name, columns)}"
 
 
+def _partition(path: str, table: Table) -> Iterator[str]:
+    types = {column.name: column.type for column in table.columns}
+    partition = table.partition
+    if table.landing == "lines" and partition.kind != "value":
+        yield f"{path}.partition.kind: lines are partitioned by the value of a column; say value"
+    elif partition.kind == "value" and partition.column not in types:
+        yield (
+            f"{path}.partition.column: rows are partitioned by a value, and there is no column "
+            f"'{partition.column}'{did_you_mean(partition.column, types)}"
+        )
+    elif table.landing == "lines" and types[partition.column] != "string":
+        yield f"{path}.partition.column: '{partition.column}' is {types[partition.column]}, no text"
+
+
 def _never_null(table: Table, column: str) -> bool:
     return any(
-        column in (r.not_null, r.positive, r.not_after_run_date, *(r.one_of or ()), *(r.between or ()))
+        column
+        in (r.not_null, r.positive, r.not_after_run_date, *(r.one_of or ()), *(r.between or ()))
         for r in table.rules
     )
 

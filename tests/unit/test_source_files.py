@@ -139,3 +139,18 @@ def test_named_files_are_found_and_no_others(tmp_path: Path) -> None:
 def test_a_named_file_must_be_in_the_source(tmp_path: Path, name: str, told: str) -> None:
     with pytest.raises(IngestError, match=told):
         find_sources(SPEC, make(tmp_path / "in", "orders.csv"), [name])
+
+
+def test_of_a_specification_with_one_table_every_file_is_that_tables(tmp_path: Path) -> None:
+    spec = load_spec("clickstream")
+    make(tmp_path, "2019-Oct.csv", "orders/b.csv.gz", "_draft.csv", ".hidden.csv", "notes.txt")
+    found = find_sources(spec, tmp_path)
+    assert [(file.table, file.bronze, file.name) for file in found] == [
+        ("events_cleaned", "events_raw", "2019-Oct.csv"),
+        ("events_cleaned", "events_raw", "orders/b.csv.gz"),
+    ]
+    with pytest.raises(IngestError, match=r"a\.parquet: table events_raw is made of CSV lines"):
+        find_sources(spec, make(tmp_path / "b", "a.parquet"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(IngestError, match=r"no file to land; files end in \.csv \(also"):
+        find_sources(spec, tmp_path / "empty")

@@ -158,6 +158,16 @@ CROSS: list[tuple[Change, str]] = [
         "'kidn'; did you mean 'kind'?",
     ),
     (
+        put("tables", 2, "landing", to="lines"),
+        "tables[2].partition.kind: lines are partitioned by the value of a column; say value",
+    ),
+    (
+        lambda s: s["tables"][1].update(
+            landing="lines", partition={"column": "line", "kind": "value"}
+        ),
+        "tables[1].partition.column: 'line' is integer, no text",
+    ),
+    (
         put("tables", 2, "gates", "max_null_rates", to={"totl": 0.1}),
         "tables[2].gates.max_null_rates: no column 'totl'; did you mean 'total'?",
     ),
