@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from datetime import date
 
-import pytest
-
 from tasks.bronze_coverage import brings_rows
 from tasks.landing import LandedBatch
-from tasks.specs import known_pipelines, load_spec
+from tasks.specs import load_spec
+
+TODAY = date(2024, 1, 14)
 
 
-@pytest.mark.parametrize("pipeline", known_pipelines())
-def test_rows_count_where_the_run_looks(pipeline: str) -> None:
-    spec = load_spec(pipeline)
-    table = next(each for each in spec.tables if each.partition.kind == "date")
+def batch(table: str, *partitions: str, before: bool = False) -> LandedBatch:
+    return LandedBatch(table, "batch_1", "a.csv", 1, partitions, before)
 
-    def batch(*days: str, before: bool = False) -> LandedBatch:
-        partitions = tuple(f"{table.partition.column}={day}" for day in days)
-        return LandedBatch(table.bronze_name, "batch_1", "a.csv", 1, partitions, before)
 
-    today = date(2024, 1, 14)
-    assert brings_rows(spec, [batch("2024-01-15", "2024-01-14")], today)
-    assert not brings_rows(spec, [batch("2024-01-15")], today)
-    assert not brings_rows(spec, [batch("2024-01-14", before=True), batch()], today)
+def test_rows_count_from_the_day_on_which_a_run_sees_them() -> None:
+    spec, today, later = load_spec("ecommerce"), "ingest_dt=2024-01-14", "ingest_dt=2024-01-15"
+    assert brings_rows(spec, [batch("orders", later, today)], TODAY)
+    assert not brings_rows(spec, [batch("orders", later)], TODAY)
+    assert not brings_rows(spec, [batch("orders", today, before=True), batch("orders")], TODAY)
+
+
+def test_a_batch_is_known_by_its_tables_name_in_bronze() -> None:
+    spec = load_spec("clickstream")
+    (table,) = spec.tables
+    landed = batch(table.bronze_name, f"{table.partition.column}=2030-01-01")
+    assert brings_rows(spec, [landed], TODAY)
