@@ -136,7 +136,8 @@ def _run(state: RunState) -> int:
             _all([inspect.submit(state, table) for table in tables])
         state.pass_gate("bronze")
     with state.stage("dimensions"):
-        refresh_dimensions(run.pipeline, run_date=run.run_date, run_id=run.run_id)
+        if run.spec.dimensions:
+            refresh_dimensions(run.pipeline, run_date=run.run_date, run_id=run.run_id)
     with state.stage("silver"):
         _all([register_silver.submit(state, table) for table in state.builds])
         rest = [table for table in tables if table not in state.builds]

@@ -61,6 +61,7 @@ class Release(_Document):
     previous: int | None
     run_id: str
     run_date: date
+    as_of: date | None = Field(None, description="The run date, where the caller gave it.")
     kind: Literal["run", "rollback"] = "run"
     repeats: int | None = Field(None, description="The release that a rollback repeats.")
     created_at: datetime
