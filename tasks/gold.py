@@ -101,7 +101,9 @@ def fact_change(
     takes no longer than to read and write it.
     """
     released = base.release.tables.get(f"gold.{fact.name}") if base.release else None
-    if base.release is None or released is None or base.release.run_date != run.run_date:
+    if base.release is None or released is None:
+        return WHOLE
+    if (base.release.run_date, base.release.as_of) != (run.run_date, run.as_of):
         return WHOLE
     column = _cut_along(fact)
     if column is not None and not is_cut_by_day(released, column):
