@@ -17,7 +17,7 @@ from blocks.settings import Settings
 from tasks.contracts.release import PublishedTable, Release
 from tasks.contracts.spec import Spec
 from tasks.daily_files import write_days, write_no_rows, write_whole
-from tasks.published_files import describe_table
+from tasks.published_files import Root, describe_table
 from tasks.run_base import Base
 from tasks.run_context import RunContext
 
@@ -45,8 +45,9 @@ def published(run: RunContext, name: str, rows: pl.LazyFrame, day: str | None) -
         write_days(rows, folder, day)
         if not any(folder.iterdir()):
             write_no_rows(rows, folder)
+    root: Root = "gold" if layer == "gold" else "silver"
     prefix = run.prefix(f"{layer}_{table}")
-    return describe_table(run.lake.silver, "silver", prefix, partition_column=day)
+    return describe_table(run.lake.store_of(layer), root, prefix, partition_column=day)
 
 
 def base_of(run: RunContext, tables: Mapping[str, PublishedTable]) -> Base:
