@@ -1,7 +1,7 @@
 """What the commands that run flows in this process have in common.
 
-Belongs here: refusing a wrong call before anything starts, warming engines up while the API does,
-and where a run's log lies. Does not belong here: options, and what a flow returns.
+Belongs here: refusing a wrong call before anything starts, starting and loading engines early, and
+where a run's log lies. Does not belong here: options, and what a flow returns.
 """
 
 from __future__ import annotations
@@ -32,19 +32,24 @@ def check_call(
         raise ConfigurationError("--source lands files, --bronze reads them in place: give one")
 
 
-def warm_up_engines(pipeline: str, env: str | None, lake: Path | None) -> None:
-    """Load engines and transforms, and parse the dbt project, while the API starts."""
-    import tasks.contracts.silver_schema  # noqa: F401, PLC0415 - it loads pandera
+def warm_dbt_up(pipeline: str, env: str | None, lake: Path | None) -> None:
+    """Let dbt's process parse the project while this one starts Prefect and reads bronze."""
     from blocks.settings import load_settings  # noqa: PLC0415
-    from tasks.dbt_runs import DbtEngine, warm_up  # noqa: PLC0415
+    from tasks.dbt_runs import warm_up  # noqa: PLC0415
+    from tasks.specs import load_spec  # noqa: PLC0415
+
+    control = load_settings(env, lake_root=lake).lake().control
+    warm_up(Path(control.url(f"{pipeline}/.dbt")), load_spec(pipeline))
+
+
+def load_transforms(pipeline: str) -> None:
+    """Load the engines of the transforms while the API starts."""
+    import tasks.contracts.silver_schema  # noqa: F401, PLC0415 - it loads pandera
     from tasks.enrichment import check_transform  # noqa: PLC0415
     from tasks.specs import load_spec  # noqa: PLC0415
 
-    spec, settings = load_spec(pipeline), load_settings(env, lake_root=lake)
-    for transform in spec.transforms:
+    for transform in load_spec(pipeline).transforms:
         check_transform(transform)
-    cache = Path(settings.lake().control.url(f"{pipeline}/.dbt"))
-    warm_up(DbtEngine(cache, cache, settings.threads, settings.memory_limit), spec)
 
 
 def log_file(env: str | None, lake: Path | None, pipeline: str) -> Path:

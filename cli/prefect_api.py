@@ -11,22 +11,22 @@ meanwhile, and `ready` waits for what is left.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import logging
 import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import tomllib
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+from tasks.child_processes import module_command, module_environment
 from tasks.contracts.errors import ConfigurationError
+from tasks.prefect_settings import changed_settings
 
 START_SECONDS = 120
 _EMBEDDED = {
@@ -59,17 +59,11 @@ class PrefectApi:
         self.url = f"http://127.0.0.1:{port}/api"
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the server
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
-            [
-                *(sys.executable, "-m", "uvicorn", "--factory"),
-                "prefect.server.api.server:create_app",
-                *("--host", "127.0.0.1", "--port", str(port)),
-                *("--log-level", "error", "--lifespan", "on"),
-            ],
-            env={**os.environ, **_EMBEDDED},
+            module_command("cli.prefect_server", str(port), str(os.getpid())),
+            env={**module_environment(), **_EMBEDDED},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - the child must not outlive a kill -9
             # Ctrl-C is the command's to answer: it may have to end a batch with the API first.
             start_new_session=True,
         )
@@ -77,21 +71,21 @@ class PrefectApi:
     @contextlib.contextmanager
     def ready(self, *, stop: bool = True) -> Iterator[None]:
         """Wait until the API answers, and make Prefect use it; end it after, if `stop`."""
-        from prefect.settings import (  # noqa: PLC0415 - Prefect is slow to import
-            PREFECT_API_URL,
-            PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-            temporary_settings,
-        )
+        from prefect.settings import get_current_settings  # noqa: PLC0415 - Prefect is slow
 
         waiting = time.monotonic()
         self._wait()
         self.waited_seconds = time.monotonic() - waiting
-        settings = {PREFECT_API_URL: self.url}
+        settings: dict[str, dict[str, Any]] = {"api": {"url": self.url}}
+        asked_for = get_current_settings().flows.model_fields_set
         if self._process is not None:
-            # Nobody watches for zombies on an API that dies with the command.
-            settings[PREFECT_FLOWS_HEARTBEAT_FREQUENCY] = None
+            settings["client"] = {"max_retries": 10}  # it asks for short waits
+        if self._process is not None or "heartbeat_frequency" not in asked_for:
+            # The end of a flow waits for its heartbeat, up to a second. They tell of runs that
+            # died unnoticed: here somebody waits for the command.
+            settings["flows"] = {"heartbeat_frequency": None}
         try:
-            with temporary_settings(settings):
+            with changed_settings(settings):
                 try:
                     yield
                 finally:
@@ -175,9 +169,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        parent_death_signal = 1
-        ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGTERM)

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from cli.flow_calls import absolute_text, check_call, log_file, warm_up_engines
+from cli.flow_calls import absolute_text, check_call, load_transforms, log_file, warm_dbt_up
 from cli.options import Bronze, Env, Gates, Json, LakeRoot, Pipeline, RunDate
 from cli.output import err_console, print_json
 from cli.prefect_api import PrefectApi
 from cli.progress import log_to
 from tasks.contracts.errors import ConfigurationError, MedallionError
+from tasks.quick_imports import no_garbage
 
 if TYPE_CHECKING:
     from tasks.contracts.release import PublishedTable
@@ -62,6 +63,7 @@ def run(
     check_call(pipeline, env, lake, gates, source, bronze)
     api = PrefectApi()
     api.start()
+    warm_dbt_up(pipeline, env, lake)
     outcome = _run_flow(api, pipeline, run_date, source, bronze, lake, gates, env)
     _show(outcome, as_json)
 
@@ -81,7 +83,8 @@ def ingest(
     check_call(pipeline, env, lake, None, source, None)
     api = PrefectApi()
     api.start()
-    from flows.ingest import ingest as flow  # noqa: PLC0415
+    with no_garbage():
+        from flows.ingest import ingest as flow  # noqa: PLC0415
 
     log_to(err_console(), log_file(env, lake, pipeline))
     with api.ready():
@@ -115,7 +118,9 @@ def dims(
     check_call(pipeline, env, lake, gates, None, bronze)
     api = PrefectApi()
     api.start()
-    from flows.dimensions import refresh_dimensions  # noqa: PLC0415
+    warm_dbt_up(pipeline, env, lake)
+    with no_garbage():
+        from flows.dimensions import refresh_dimensions  # noqa: PLC0415
 
     log_to(err_console(), log_file(env, lake, pipeline))
     with api.ready():
@@ -151,9 +156,10 @@ def demo(
         )
     api = PrefectApi()
     api.start()
+    shutil.rmtree(lake, ignore_errors=True)
+    warm_dbt_up("ecommerce", "local", lake)
     from tasks.sample_data.write import write_sample  # noqa: PLC0415
 
-    shutil.rmtree(lake, ignore_errors=True)
     last = DEMO_FIRST_DAY.toordinal() + days - 1
     say = err_console().print
     say(f"Making up {orders:,} orders over {days} days in {deliveries} ...")
@@ -193,9 +199,10 @@ def _run_flow(
     last: bool = True,
 ) -> dict[str, Any]:
     """Run the main flow; return what it recorded, whether it published or failed."""
-    from flows.run import RunFailedError, run_pipeline  # noqa: PLC0415 - while the API starts
+    with no_garbage():
+        from flows.run import RunFailedError, run_pipeline  # noqa: PLC0415 - while the API starts
 
-    warm_up_engines(pipeline, env, lake)
+        load_transforms(pipeline)
     log_to(err_console(), log_file(env, lake, pipeline))
     with api.ready(stop=last):
         try:

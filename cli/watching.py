@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from cli.flow_calls import absolute_text, check_call, log_file, warm_up_engines
+from cli.flow_calls import absolute_text, check_call, load_transforms, log_file, warm_dbt_up
 from cli.options import Env, Gates, LakeRoot, Pipeline, RunDate
 from cli.output import err_console, note, print_json
 from cli.prefect_api import PrefectApi
@@ -30,6 +30,7 @@ from cli.progress import log_to
 from tasks.arrivals import Arrivals, Pace, pause_seconds
 from tasks.contracts.errors import ConfigurationError
 from tasks.drop_folder import list_folder
+from tasks.quick_imports import no_garbage
 
 if TYPE_CHECKING:
     from flows.watch import ProcessedBatch
@@ -92,14 +93,15 @@ def watch(
     pace = Pace(settle_seconds, debounce_seconds, max_wait_seconds, max_batch_files)
     api = PrefectApi()
     api.start()
+    warm_dbt_up(pipeline, env, lake)
     watcher = Watcher(api, parameters, pace, poll_seconds, as_json)
 
     def work() -> None:
-        # Prefect first: it must set up logging before dbt's packages do.
-        import flows.watch  # noqa: F401, PLC0415
+        with no_garbage():
+            import flows.watch  # noqa: F401, PLC0415 - while the API starts
 
+            load_transforms(pipeline)
         log_to(err_console(), log_file(env, lake, pipeline))
-        warm_up_engines(pipeline, env, lake)
         watcher.once() if once else watcher.forever()
 
     try:

@@ -14,6 +14,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from tasks.contracts.errors import GateError
 from tasks.contracts.run_record import GateMode
+from tasks.dbt_runs import warm_up
 from tasks.dimensions import is_fresh, latest_snapshot, read_pointer, snapshot_inputs
 from tasks.run_opening import close_run, find_run, open_run
 from tasks.run_state import RunState
@@ -66,6 +67,7 @@ def refresh_dimensions(
         gates=gates,
         environment=environment,
     )
+    warm_up(state.run.engine.cache, state.run.spec)
     try:
         return _refresh(state)
     finally:

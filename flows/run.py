@@ -18,6 +18,8 @@ from flows.dimensions import refresh_dimensions
 from flows.ingest import ingest
 from tasks.contracts.release import PublishedTable
 from tasks.contracts.run_record import GateMode, RunRecord
+from tasks.dbt_runs import warm_up
+from tasks.prefect_settings import changed_settings
 from tasks.retrying import patient
 from tasks.run_artifacts import show_in_prefect
 from tasks.run_opening import close_run, open_run
@@ -35,6 +37,9 @@ from tasks.run_steps import (
     register_silver,
     report,
 )
+
+# A flow's end waits for its heartbeat, up to a second; the run's own speaks for its subflows.
+NO_HEARTBEAT = {"flows": {"heartbeat_frequency": None}}
 
 
 @dataclass(frozen=True)
@@ -102,9 +107,10 @@ def run_pipeline(
         full_refresh=full_refresh,
         memory_limit=memory_limit,
     )
+    warm_up(state.run.engine.cache, state.run.spec)
     try:
         if source is not None:
-            with state.stage("ingest"):
+            with state.stage("ingest"), changed_settings(NO_HEARTBEAT):
                 ingest(
                     pipeline,
                     source,
@@ -135,7 +141,7 @@ def _run(state: RunState) -> int:
             state.forget("bronze")
             _all([inspect.submit(state, table) for table in tables])
         state.pass_gate("bronze")
-    with state.stage("dimensions"):
+    with state.stage("dimensions"), changed_settings(NO_HEARTBEAT):
         if run.spec.dimensions:
             refresh_dimensions(run.pipeline, run_date=run.run_date, run_id=run.run_id)
     with state.stage("silver"):

@@ -1,35 +1,24 @@
-"""Running the dbt project on DuckDB, in this process.
+"""Running the dbt project on DuckDB, in a process of its own.
 
-Belongs here: parsing once, invoking dbt with a run's variables, and turning its results into ours.
-Does not belong here: what the models compute (`dbt/`), or which ones a layer needs (`silver.py`,
-`gold.py`, `dimensions.py`).
+Belongs here: asking dbt to build with a run's variables, and turning its results into ours.
+Does not belong here: invoking dbt (`dbt_worker.py`), what the models compute (`dbt/`), or which
+ones a layer needs (`silver.py`, `gold.py`, `dimensions.py`).
 """
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import yaml
+from typing import Any
 
 from tasks.contracts.errors import BuildError
 from tasks.contracts.spec import AUDIT_COLUMNS, Spec
+from tasks.dbt_process import DbtDiedError, ask, tell
 from tasks.specs import spec_fingerprint
 
-if TYPE_CHECKING:
-    from dbt.cli.main import dbtRunnerResult
-    from dbt.contracts.graph.manifest import Manifest
-
 PROJECT_FOLDER = Path(__file__).parent.parent / "dbt"
-
-# dbt keeps flags and connections in globals of the process: one invocation at a time.
-_DBT = threading.Lock()
-_MANIFESTS: dict[str, Manifest] = {}
 
 
 @dataclass(frozen=True)
@@ -105,27 +94,34 @@ def build(
     }
     for folder in inputs.outputs.values():
         folder.mkdir(parents=True, exist_ok=True)
-    arguments = ["build", *_common(engine), "--vars", json.dumps({"run": variables})]
-    arguments += ["--threads", str(min(engine.threads, 2)), "--indirect-selection", "cautious"]
-    skipped = ["unit_test"] if data_tests else ["unit_test", "test"]
-    arguments += ["--exclude-resource-type", *skipped, "--select", *select]
-    if exclude:
-        arguments += ["--exclude", *exclude]
-    with _DBT:
-        result = _invoke(arguments, _manifest(engine, spec), progress)
-    nodes = _nodes(result)
+    request = {
+        "project": _project(engine.cache, spec),
+        "build": {
+            "work": str(engine.work.absolute()),
+            "threads": engine.threads,
+            "memory_limit": engine.memory_limit,
+            "variables": {"run": variables},
+            "select": list(select),
+            "exclude": list(exclude),
+            "skip": ["unit_test"] if data_tests else ["unit_test", "test"],
+        },
+    }
+    try:
+        answer = ask(request, progress or (lambda _: None))
+    except DbtDiedError as died:
+        raise BuildError(_death(died, engine, select)) from died
+    nodes = [DbtNode(**node) for node in answer["nodes"]]
     broken = [node for node in nodes if node.is_broken]
     if broken:
         raise BuildError(_broken_nodes(broken))
-    if result.exception is not None:
-        raise BuildError(f"dbt: {result.exception}")
+    if answer["error"] is not None:
+        raise BuildError(answer["error"])
     return nodes
 
 
-def warm_up(engine: DbtEngine, spec: Spec) -> None:
-    """Import dbt and parse the project before the first build needs it."""
-    with _DBT:
-        _manifest(engine, spec)
+def warm_up(cache: Path, spec: Spec) -> None:
+    """Let dbt be imported and the project parsed meanwhile; a build tells what goes wrong."""
+    tell({"project": _project(cache, spec), "build": None})
 
 
 def dbt_tables(spec: Spec) -> dict[str, Any]:
@@ -148,87 +144,25 @@ def dbt_tables(spec: Spec) -> dict[str, Any]:
     return tables
 
 
-def _manifest(engine: DbtEngine, spec: Spec) -> Manifest:
-    """Parse the project, once a process and specification; dbt keeps a partial parse on disk."""
-    fingerprint = spec_fingerprint(spec)
-    if fingerprint not in _MANIFESTS:
-        _write_profile(engine)
-        variables = json.dumps({"run": {"tables": dbt_tables(spec)}})
-        result = _invoke(["parse", *_common(engine), "--vars", variables], None, None)
-        if not result.success:
-            raise BuildError(f"dbt cannot parse the project: {result.exception}")
-        _MANIFESTS[fingerprint] = result.result  # type: ignore[assignment]
-    _write_profile(engine)
-    return _MANIFESTS[fingerprint]
-
-
-def _common(engine: DbtEngine) -> list[str]:
-    return [
-        *("--project-dir", str(PROJECT_FOLDER)),
-        *("--profiles-dir", str(engine.work)),
-        *("--target-path", str(engine.cache)),
-        *("--log-path", str(engine.work)),
-        *("--log-level", "none", "--log-level-file", "none", "--no-use-colors", "--quiet"),
-        *("--no-write-json", "--no-send-anonymous-usage-stats", "--no-version-check"),
-    ]
-
-
-def _write_profile(engine: DbtEngine) -> None:
-    profile = {
-        "medallion": {
-            "target": "duckdb",
-            "outputs": {
-                "duckdb": {
-                    "type": "duckdb",
-                    "path": ":memory:",
-                    "threads": min(engine.threads, 2),
-                    # Not `settings`: those are set anew on each cursor, which DuckDB refuses for a
-                    # folder that it has begun to spill to.
-                    "config_options": {
-                        "memory_limit": engine.memory_limit,
-                        "threads": engine.threads,
-                        "temp_directory": str(engine.work / "spill"),
-                        "preserve_insertion_order": False,
-                    },
-                    "settings": {"TimeZone": "UTC"},
-                }
-            },
-        }
+def _project(cache: Path, spec: Spec) -> dict[str, Any]:
+    """What parsing depends on: nothing of a run, so that one parse serves many."""
+    return {
+        "folder": str(PROJECT_FOLDER),
+        "cache": str(cache.absolute()),
+        "fingerprint": spec_fingerprint(spec),
+        "variables": {"run": {"tables": dbt_tables(spec)}},
     }
-    engine.work.mkdir(parents=True, exist_ok=True)
-    engine.cache.mkdir(parents=True, exist_ok=True)
-    (engine.work / "profiles.yml").write_text(yaml.safe_dump(profile), encoding="utf-8")
 
 
-def _invoke(
-    arguments: list[str], manifest: Manifest | None, progress: Callable[[str], None] | None
-) -> dbtRunnerResult:
-    from dbt.cli.main import dbtRunner  # noqa: PLC0415 - dbt takes seconds to import
-
-    def on_event(event: Any) -> None:
-        if progress is None or event.info.name != "NodeFinished":
-            return
-        node = event.data.node_info
-        if node.resource_type == "model":
-            progress(str(node.node_name))
-
-    return dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(arguments)
-
-
-def _nodes(result: dbtRunnerResult) -> list[DbtNode]:
-    results = getattr(result.result, "results", None) or []
-    return [
-        DbtNode(
-            name=entry.node.name,
-            kind=str(entry.node.resource_type),
-            status=str(entry.status),
-            seconds=float(entry.execution_time),
-            message=str(entry.message or ""),
-            sql=str(getattr(entry.node, "compiled_code", "") or ""),
-            failures=getattr(entry, "failures", None),
+def _death(died: DbtDiedError, engine: DbtEngine, select: Sequence[str]) -> str:
+    names = ", ".join(select[:3]) + (", ..." if len(select) > 3 else "")  # noqa: PLR2004
+    text = f"dbt: building {names}: its process {died}"
+    if died.killed:
+        text += (
+            "; the system does that when memory runs out: give DuckDB less than "
+            f"{engine.memory_limit} (memory_limit, MEDALLION_MEMORY_LIMIT), or the machine more"
         )
-        for entry in results
-    ]
+    return text
 
 
 def _broken_nodes(broken: Sequence[DbtNode]) -> str:

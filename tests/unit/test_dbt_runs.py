@@ -5,7 +5,9 @@ A project of a few models stands in for the real one; dbt and DuckDB are the rea
 
 from __future__ import annotations
 
+import json
 import textwrap
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,6 @@ from tasks.contracts.errors import BuildError
 from tasks.contracts.spec import Spec
 from tasks.dbt_models import require_models
 from tasks.dbt_runs import DbtEngine, DbtInputs, DbtNode, build, dbt_tables, warm_up
-
-# dbt leaves its log file of an earlier run in this process to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 
 SPEC = Spec.model_validate(
     {
@@ -56,12 +55,15 @@ FILES = {
     "models/broken.sql": "select cast(word as integer) as id from {{ ref('odd') }}",
     "models/child.sql": "select * from {{ ref('broken') }}",
     "tests/odd_is_empty.sql": "select id from {{ ref('odd') }}",
+    "models/limits.sql": """
+        {% set hook = "copy {{ this }} to '{{ var('run')['outputs']['limits'] }}/limits.json'" %}
+        {{ config(post_hook=hook) }}
+        select
+            current_setting('memory_limit') as memory,
+            current_setting('threads') as threads,
+            current_setting('temp_directory') as spill
+        """,
 }
-
-
-@pytest.fixture(scope="module")
-def manifests() -> dict[str, Any]:
-    return {}
 
 
 @pytest.fixture(scope="module")
@@ -77,22 +79,22 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def engine(
     project: Path,
-    manifests: dict[str, Any],
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> DbtEngine:
     monkeypatch.setattr(dbt_runs, "PROJECT_FOLDER", project)
-    monkeypatch.setattr(dbt_runs, "_MANIFESTS", manifests)
     cache = tmp_path_factory.getbasetemp() / "dbt-cache"
     return DbtEngine(cache=cache, work=tmp_path / "work", threads=2, memory_limit="500MB")
 
 
-def built(engine: DbtEngine, *select: str, **options: Any) -> list[DbtNode]:
+def built(
+    engine: DbtEngine, *select: str, outputs: Mapping[str, Path] | None = None, **options: Any
+) -> list[DbtNode]:
     return build(
         engine,
         SPEC,
-        DbtInputs({}, {}),
+        DbtInputs({}, outputs or {}),
         run_id="r1",
         run_date=date(2024, 1, 14),
         select=select,
@@ -150,9 +152,10 @@ def test_a_project_that_cannot_be_parsed_is_told(
     )
     (tmp_path / "models" / "lost.sql").write_text("select * from {{ ref('nowhere') }}")
     monkeypatch.setattr(dbt_runs, "PROJECT_FOLDER", tmp_path)
-    monkeypatch.setattr(dbt_runs, "_MANIFESTS", {})
+    own = DbtEngine(tmp_path / "cache", tmp_path / "work", 1, "500MB")
+    warm_up(own.cache, SPEC)  # whatever comes of it
     with pytest.raises(BuildError, match=r"(?s)^dbt cannot parse the project: .*nowhere"):
-        warm_up(DbtEngine(tmp_path / "cache", tmp_path / "work", 1, "500MB"), SPEC)
+        built(own, "lost")
 
 
 def test_a_selection_that_dbt_refuses_is_told(engine: DbtEngine) -> None:
@@ -171,11 +174,33 @@ def test_a_model_that_was_forgotten_is_named(engine: DbtEngine) -> None:
     )
 
 
-def test_the_project_is_parsed_once(engine: DbtEngine, manifests: dict[str, Any]) -> None:
-    warm_up(engine, SPEC)
-    (manifest,) = manifests.values()
-    warm_up(engine, SPEC)
-    assert manifests == {next(iter(manifests)): manifest}
+def test_the_project_is_parsed_once(engine: DbtEngine) -> None:
+    built(engine, "good")
+    parsed = (engine.cache / "partial_parse.msgpack").stat().st_mtime_ns
+    warm_up(engine.cache, SPEC)
+    built(engine, "good")
+    assert (engine.cache / "partial_parse.msgpack").stat().st_mtime_ns == parsed
+
+
+def test_each_build_has_the_limits_of_its_run(engine: DbtEngine, tmp_path: Path) -> None:
+    for memory, threads in (("400MB", 1), ("600MB", 2)):
+        work = tmp_path / f"run-{threads}"
+        own = DbtEngine(engine.cache, work, threads, memory)
+        built(own, "limits", outputs={"limits": work})
+        assert json.loads((work / "limits.json").read_text()) == {
+            "memory": {"400MB": "381.4 MiB", "600MB": "572.2 MiB"}[memory],
+            "threads": threads,
+            "spill": str(work / "spill"),
+        }
+
+
+def test_an_exception_of_the_caller_s_progress_reaches_the_caller(engine: DbtEngine) -> None:
+    def fail(node: str) -> None:
+        raise LookupError(node)
+
+    with pytest.raises(LookupError, match="good"):
+        built(engine, "good", progress=fail)
+    assert [node.name for node in built(engine, "good", data_tests=False)] == ["good"]
 
 
 def test_tables_are_given_to_dbt_with_their_audit_columns() -> None:

@@ -1,0 +1,66 @@
+"""The Prefect API that a command brings along, as the process that serves it.
+
+Belongs here: serving it on a port of the loopback. Does not belong here: starting this process or
+choosing its settings (`prefect_api.py`).
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from tasks.child_processes import end_with_parent
+from tasks.quick_imports import no_garbage
+
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Message, Any, Send], Awaitable[None]]
+
+UNAVAILABLE = 503
+RECENT_SECONDS = 10
+FIRST_WAIT, LONGEST_WAIT = 0.2, 5.0
+
+
+def main() -> None:
+    """Serve until a signal ends it, which lets it write what it holds."""
+    port, parent = map(int, sys.argv[1:])
+    end_with_parent(signal.SIGTERM, parent)
+    with no_garbage():
+        import uvicorn  # noqa: PLC0415 - a second or two
+        from prefect.server.api.server import create_app  # noqa: PLC0415
+
+        application = prompt_retries(create_app())
+    uvicorn.run(application, host="127.0.0.1", port=port, log_level="error")
+
+
+def prompt_retries(
+    application: Application, clock: Callable[[], float] = time.monotonic
+) -> Application:
+    """Ask clients to repeat soon what another writer of the database kept from happening.
+
+    By themselves they wait two seconds, then four and so on, for what takes milliseconds.
+    """
+    refusals: list[float] = []
+
+    def wait() -> float:
+        now = clock()
+        refusals[:] = [*(then for then in refusals if now - then < RECENT_SECONDS), now]
+        return min(FIRST_WAIT * (1 << (len(refusals) - 1)), LONGEST_WAIT)
+
+    async def answer(scope: Message, receive: Any, send: Send) -> None:
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == UNAVAILABLE:
+                header = (b"retry-after", f"{wait():.1f}".encode())
+                message = {**message, "headers": [*message["headers"], header]}
+            await send(message)
+
+        await application(scope, receive, send_on)
+
+    return answer
+
+
+if __name__ == "__main__":
+    main()

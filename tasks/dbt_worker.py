@@ -1,0 +1,205 @@
+"""The dbt process: parses the project once a specification and builds what it is asked to.
+
+Belongs here: invoking dbt, and answering in JSON lines. Does not belong here: starting this process
+and noticing its end (`dbt_process.py`), or what a request means to a run (`dbt_runs.py`).
+
+A line on standard input is a request; lines on standard output are answers to it, the last one
+without `node`. It ends with the process that started it, which closes its input or dies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import yaml
+
+from tasks.child_processes import end_with_parent
+from tasks.quick_imports import no_garbage
+
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
+    from dbt.contracts.graph.manifest import Manifest
+
+MOST_THREADS = 2
+_EARLIER_VICTIM = "100"
+
+
+def main() -> None:
+    """Serve requests until standard input ends."""
+    # Ctrl-C is the parent's to answer: it may have to end a batch first.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent(signal.SIGKILL)
+    _volunteer()
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as output:
+        # What dbt or a library prints must not stand among the answers.
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        listener = threading.Thread(target=_listen, args=(sys.stdin.buffer, requests), daemon=True)
+        listener.start()
+        with no_garbage():
+            import dbt.cli.main  # noqa: F401, PLC0415 - takes seconds; requests arrive meanwhile
+        serve(iter(requests.get, None), _writer(output))
+
+
+def serve(requests: Iterable[dict[str, Any]], answer: Callable[[dict[str, Any]], None]) -> None:
+    """Answer each request: parse its project if that is new, then build what it selects."""
+    manifests: dict[str, Manifest] = {}
+    for request in requests:
+        number = request["number"]
+
+        def tell(content: dict[str, Any], number: int = number) -> None:
+            answer({"number": number, **content})
+
+        try:
+            tell(_answer(request, manifests, lambda node: tell({"node": node})))
+        except Exception as error:
+            tell({"nodes": [], "error": f"dbt: {type(error).__name__}: {error}"})
+
+
+def _answer(
+    request: dict[str, Any],
+    manifests: dict[str, Manifest],
+    progress: Callable[[str], None],
+) -> dict[str, Any]:
+    project = request["project"]
+    key = f"{project['folder']}\n{project['fingerprint']}"
+    if key not in manifests:
+        with no_garbage():
+            parsed = _parse(project)
+        if not parsed.success:
+            return {"nodes": [], "error": f"dbt cannot parse the project: {parsed.exception}"}
+        manifests[key] = parsed.result  # type: ignore[assignment]
+    if request["build"] is None:
+        return {"nodes": [], "error": None}
+    result = _build(project, request["build"], manifests[key], progress)
+    error = None if result.exception is None else f"dbt: {result.exception}"
+    return {"nodes": _nodes(result), "error": error}
+
+
+def _parse(project: dict[str, Any]) -> dbtRunnerResult:
+    """Parse the project; dbt keeps a partial parse, good for as long as these arguments are."""
+    cache = Path(project["cache"])
+    # No limits here: they are part of what a partial parse depends on.
+    _write_profile(cache, {"type": "duckdb", "path": ":memory:", "threads": 1})
+    arguments = ["parse", *_common(project, cache)]
+    return _invoke([*arguments, "--vars", json.dumps(project["variables"])], None, None)
+
+
+def _build(
+    project: dict[str, Any],
+    build: dict[str, Any],
+    manifest: Manifest,
+    progress: Callable[[str], None],
+) -> dbtRunnerResult:
+    work, threads = Path(build["work"]), min(build["threads"], MOST_THREADS)
+    connection = {
+        "type": "duckdb",
+        "path": ":memory:",
+        "threads": threads,
+        # Not `settings`: those are set anew on each cursor, which DuckDB refuses for a folder that
+        # it has begun to spill to.
+        "config_options": {
+            "memory_limit": build["memory_limit"],
+            "threads": build["threads"],
+            "temp_directory": str(work / "spill"),
+            "preserve_insertion_order": False,
+        },
+        "settings": {"TimeZone": "UTC"},
+    }
+    _write_profile(work, connection)
+    arguments = ["build", *_common(project, work), "--vars", json.dumps(build["variables"])]
+    arguments += ["--threads", str(threads), "--indirect-selection", "cautious"]
+    arguments += ["--exclude-resource-type", *build["skip"], "--select", *build["select"]]
+    if build["exclude"]:
+        arguments += ["--exclude", *build["exclude"]]
+    return _invoke(arguments, manifest, progress)
+
+
+def _common(project: dict[str, Any], work: Path) -> list[str]:
+    return [
+        *("--project-dir", project["folder"]),
+        *("--profiles-dir", str(work)),
+        *("--target-path", project["cache"]),
+        *("--log-path", str(work)),
+        *("--log-level", "none", "--log-level-file", "none", "--no-use-colors", "--quiet"),
+        *("--no-write-json", "--no-send-anonymous-usage-stats", "--no-version-check"),
+    ]
+
+
+def _write_profile(folder: Path, connection: dict[str, Any]) -> None:
+    """Write it whole: another process may be reading the one of the same cache."""
+    profile = {"medallion": {"target": "duckdb", "outputs": {"duckdb": connection}}}
+    folder.mkdir(parents=True, exist_ok=True)
+    written = folder / f"profiles.{os.getpid()}.tmp"
+    written.write_text(yaml.safe_dump(profile), encoding="utf-8")
+    written.replace(folder / "profiles.yml")
+
+
+def _invoke(
+    arguments: list[str], manifest: Manifest | None, progress: Callable[[str], None] | None
+) -> dbtRunnerResult:
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415 - dbt takes seconds to import
+
+    def on_event(event: Any) -> None:
+        if progress is None or event.info.name != "NodeFinished":
+            return
+        node = event.data.node_info
+        if node.resource_type == "model":
+            progress(str(node.node_name))
+
+    return dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(arguments)
+
+
+def _nodes(result: dbtRunnerResult) -> list[dict[str, Any]]:
+    """Return the fields of a `dbt_runs.DbtNode` for each result."""
+    results = getattr(result.result, "results", None) or []
+    return [
+        {
+            "name": entry.node.name,
+            "kind": str(entry.node.resource_type),
+            "status": str(entry.status),
+            "seconds": float(entry.execution_time),
+            "message": str(entry.message or ""),
+            "sql": str(getattr(entry.node, "compiled_code", "") or ""),
+            "failures": getattr(entry, "failures", None),
+        }
+        for entry in results
+    ]
+
+
+def _listen(source: BinaryIO, requests: queue.SimpleQueue[dict[str, Any]]) -> None:
+    """Queue requests; when there can be no more, nobody wants what is being built either."""
+    for line in source:
+        requests.put(json.loads(line))
+    os._exit(0)
+
+
+def _writer(output: BinaryIO) -> Callable[[dict[str, Any]], None]:
+    one_at_a_time = threading.Lock()  # dbt's threads report their models
+
+    def write(content: dict[str, Any]) -> None:
+        line = json.dumps(content).encode() + b"\n"
+        with one_at_a_time:
+            output.write(line)
+            output.flush()
+
+    return write
+
+
+def _volunteer() -> None:
+    """When memory runs out, the process that can tell of it should be left."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_EARLIER_VICTIM, encoding="ascii")
+
+
+if __name__ == "__main__":
+    main()
