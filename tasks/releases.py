@@ -81,18 +81,6 @@ def read_base(lake: Lake, pipeline: str) -> tuple[Current, Release | None]:
     return current, Release.model_validate_json(content)
 
 
-def missing_files(lake: Lake, release: Release) -> list[str]:
-    """Return the files of a release that are not there, or not of their size."""
-    gone = []
-    for table in release.tables.values():
-        for file in table.files:
-            store = lake.store_of(file.root)
-            path = Path(store.url(file.path))
-            if not path.is_file() or path.stat().st_size != file.bytes:
-                gone.append(store.url(file.path))
-    return gone
-
-
 def list_releases(lake: Lake, pipeline: str) -> list[Release]:
     """Read the history up to the current release, oldest first.
 
@@ -161,18 +149,23 @@ def roll_back(lake: Lake, pipeline: str, *, to: int, created_at: datetime) -> Re
 
 
 def missing_files(lake: Lake, release: Release) -> list[PublishedFile]:
-    """Return the files of `release` that do not exist."""
+    """Return the files of `release` that are not there, or not of their size."""
     return [
         file
         for table in release.tables.values()
         for file in table.files
-        if not lake.store_of(file.root).exists(file.path)
+        if _bytes(lake.store_of(file.root).url(file.path)) != file.bytes
     ]
 
 
 def table_urls(lake: Lake, table: PublishedTable) -> list[str]:
     """Return where an engine finds the files of `table`."""
     return [lake.store_of(file.root).url(file.path) for file in table.files]
+
+
+def _bytes(url: str) -> int | None:
+    path = Path(url)
+    return path.stat().st_size if path.is_file() else None
 
 
 def _conflict(lake: Lake, pipeline: str, base: Current) -> str:

@@ -41,17 +41,20 @@ def choose_base(
     """Tell whether `release` is a base for a run; it is not for an earlier day or other rules."""
     if release is None:
         return Base(None, "there is no release yet")
-    if full_refresh:
-        return Base(None, "a full refresh was asked for")
-    if not release.bronze:
-        return Base(None, f"release {release.release} does not say which bronze it was made of")
-    if release.spec_fingerprint != spec_fingerprint:
-        return Base(None, f"the specification changed since release {release.release}")
-    if release.logic_fingerprint != logic_fingerprint:
-        return Base(None, f"SQL or transforms changed since release {release.release}")
-    if run_date < release.run_date:
-        return Base(None, f"release {release.release} is of a later day, {release.run_date}")
-    return Base(release)
+    number = release.release
+    obstacles = {
+        "a full refresh was asked for": full_refresh,
+        f"release {number} does not say which bronze it was made of": not release.bronze,
+        f"the specification changed since release {number}": (
+            release.spec_fingerprint != spec_fingerprint
+        ),
+        f"SQL or transforms changed since release {number}": (
+            release.logic_fingerprint != logic_fingerprint
+        ),
+        f"release {number} is of a later day, {release.run_date}": run_date < release.run_date,
+    }
+    reason = next((told for told, holds in obstacles.items() if holds), None)
+    return Base(release) if reason is None else Base(None, reason)
 
 
 def settle_base(base: Base, inventory: Mapping[str, BronzeTable]) -> Base:

@@ -275,6 +275,24 @@ def test_a_rollback_to_files_that_are_gone_is_refused(lake: Lake) -> None:
     assert read_release(lake, "shop").release == 2
 
 
+def test_a_file_that_was_cut_short_is_missing(lake: Lake) -> None:
+    first = publish_one(lake)
+    assert missing_files(lake, first) == []
+    Path(table_urls(lake, first.tables["silver.orders"])[0]).write_bytes(b"rows")
+    assert len(missing_files(lake, first)) == 1
+
+
+def test_files_of_internal_tables_belong_to_a_release_that_does_not_show_them(lake: Lake) -> None:
+    given = draft(lake, read_current(lake, "shop"))
+    hidden = given.tables["silver.orders"].model_copy(update={"internal": True})
+    release = given.model_copy(update={"tables": {"gold.sums": hidden}})
+    publish(lake, release, read_current(lake, "shop"))
+    read = read_release(lake, "shop")
+    assert (read.shown, list(read.tables)) == ({}, ["gold.sums"])
+    Path(table_urls(lake, hidden)[0]).unlink()
+    assert missing_files(lake, read) == list(hidden.files)
+
+
 def test_pipelines_do_not_see_each_other(lake: Lake) -> None:
     publish_one(lake)
     assert read_current(lake, "market").release is None
