@@ -102,16 +102,16 @@ def rollback(
     console().print(
         f"{pipeline}: release {release.release} is current and repeats release {to}"
         f" (run date {release.run_date}, run {release.run_id},"
-        f" {quantity(len(release.tables), 'table')})",
+        f" {quantity(len(release.shown), 'table')})",
         soft_wrap=True,
     )
 
 
 def _figures(release: Release) -> dict[str, int]:
     return {
-        "tables": len(release.tables),
-        "rows": sum(table.rows for table in release.tables.values()),
-        "bytes": sum(table.bytes for table in release.tables.values()),
+        "tables": len(release.shown),
+        "rows": sum(table.rows for table in release.shown.values()),
+        "bytes": sum(table.bytes for table in release.shown.values()),
     }
 
 

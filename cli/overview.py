@@ -58,7 +58,7 @@ def tables(
     """Show the published tables: rows, files, bytes and keys."""
     _, opened = environment_lake(env, lake)
     document = read_release(opened, known_pipeline(pipeline), release)
-    published = dict(sorted(document.tables.items()))
+    published = dict(sorted(document.shown.items()))
     content = {name: _hash(opened, name, t) for name, t in published.items()} if hashes else {}
     if as_json:
         print_json(

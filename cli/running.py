@@ -256,7 +256,7 @@ def run_document(
 ) -> dict[str, Any]:
     """Return what `run --json` prints."""
     counts: dict[str, dict[str, int | None]] = {
-        name: {"rows": table.rows} for name, table in sorted(tables.items())
+        name: {"rows": table.rows} for name, table in sorted(tables.items()) if not table.internal
     }
     for entry in record.tables:
         if entry.layer == "silver":

@@ -128,7 +128,8 @@ def describe_fact(
         partition_column=_cut_along(fact),
     )
     kept = _carried(fact, base, made.changes[fact.name])
-    return with_carried(written, kept, lambda _: True)
+    table = with_carried(written, kept, lambda _: True)
+    return table.model_copy(update={"internal": fact.internal})
 
 
 def _carried(fact: GoldFact, base: Base, change: TableChange) -> PublishedTable | None:

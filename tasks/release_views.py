@@ -39,7 +39,7 @@ class Rows:
 def release_views(
     lake: Lake, release: Release, *, threads: int = 1, memory_limit: str = "1500MB"
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open an in-memory DuckDB with a view for each table of `release`, and `audit.runs`.
+    """Open an in-memory DuckDB with a view for each table that `release` shows, and `audit.runs`.
 
     Views are named as the tables are (`silver.orders`). `audit.runs` has a row a table and run of
     the pipeline (columns: `audit.AUDIT_SCHEMA`). The connection can read those files and no
@@ -98,10 +98,10 @@ def view_name(table: str) -> str:
 
 
 def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake, release: Release) -> None:
-    schemas = {name.partition(".")[0] for name in release.tables} | {"audit"}
+    schemas = {name.partition(".")[0] for name in release.shown} | {"audit"}
     for schema in sorted(schemas):
         connection.execute(f"create schema if not exists {identifier(schema)}")
-    for name, table in release.tables.items():
+    for name, table in release.shown.items():
         connection.execute(f"create view {view_name(name)} as {_contents(lake, table)}")
     runs = audit_urls(lake, release.pipeline)
     if runs:
@@ -119,7 +119,7 @@ def _contents(lake: Lake, table: PublishedTable) -> str:
 
 
 def _all_urls(lake: Lake, release: Release) -> list[str]:
-    urls = [url for table in release.tables.values() for url in table_urls(lake, table)]
+    urls = [url for table in release.shown.values() for url in table_urls(lake, table)]
     return urls + audit_urls(lake, release.pipeline)
 
 

@@ -35,6 +35,7 @@ class PublishedTable(_Document):
     columns: dict[str, str]
     key: tuple[str, ...] = ()
     partition_column: str | None = None
+    internal: bool = Field(False, description="Kept for the next run to build on; not shown.")
     files: tuple[PublishedFile, ...]
 
 
@@ -72,6 +73,11 @@ class Release(_Document):
     )
     counts: dict[str, SilverCounts] = Field(default_factory=dict)
     tables: dict[str, PublishedTable]
+
+    @property
+    def shown(self) -> dict[str, PublishedTable]:
+        """The tables that readers are told of: all but the internal ones."""
+        return {name: table for name, table in self.tables.items() if not table.internal}
 
 
 class Pointer(_Document):

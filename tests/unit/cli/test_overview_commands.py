@@ -6,9 +6,10 @@ import hashlib
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from published_lake import FIRST_RUN, SECOND_RUN, call, record_run
+from published_lake import FIRST_RUN, SECOND_RUN, call, publish_run, record_run
 
 from blocks.lake import Lake, local_lake
+from tasks.releases import read_release
 
 
 def test_tables_of_the_current_release(lake: Lake):
@@ -39,6 +40,23 @@ def test_tables_as_json_list_every_file(lake: Lake):
             file["bytes"],
             file["sha256"],
         )
+
+
+def test_internal_tables_are_not_shown(lake: Lake):
+    base = read_release(lake, "ecommerce")
+    sums = base.tables["gold.fct_revenue"].model_copy(update={"internal": True})
+    publish_run(
+        lake, SECOND_RUN, date(2024, 1, 14), {**base.tables, "gold.sums": sums, "more.sums": sums}
+    )
+    for more in ((), ("--json",), ("--hashes",)):
+        assert "sums" not in call(lake, "tables", "ecommerce", *more).out
+    shown = call(lake, "releases", "ecommerce", "--json").document["releases"]
+    counts = [(entry["tables"], entry["rows"], entry["bytes"]) for entry in shown]
+    assert counts[2] == counts[1]
+    answer = call(lake, "query", "ecommerce", "from gold.sums")
+    assert (answer.status, "does not exist" in answer.err) == (2, True)
+    call(lake, "rollback", "ecommerce", "--to", "2")
+    assert "4 tables" in call(lake, "rollback", "ecommerce", "--to", "3").out
 
 
 def test_an_unknown_release_is_no_release(lake: Lake):
