@@ -13,72 +13,12 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-OUT = Path(__file__).parent / "out"
+from benchmarks.measuring import MEDALLION, OUT, Measured, measure, prefect_server
+
 FIRST_DAY = date(2024, 1, 1)
-SERVER = {
-    "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
-    "PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "DO_NOT_TRACK": "1",
-}
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Wall seconds and peak resident memory (GB) of one process, and what it printed."""
-
-    seconds: float
-    peak_gb: float
-    output: str
-
-
-def measure(command: list[str], env: dict[str, str]) -> Measured:
-    """Run a command to its end; raises CalledProcessError if it fails."""
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        began = time.monotonic()
-        process = subprocess.Popen(command, env=env, stdout=output, stderr=errors)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.monotonic() - began
-        output.seek(0)
-        if status != 0:
-            errors.seek(0)
-            sys.stderr.write(errors.read().decode(errors="replace")[-4000:])
-            raise subprocess.CalledProcessError(status, command)
-        return Measured(seconds, usage.ru_maxrss / 1e6, output.read().decode())
-
-
-@contextmanager
-def prefect_server(env: dict[str, str]) -> Iterator[dict[str, str]]:
-    """A Prefect API that runs already, as on a machine that has one."""
-    port = 14200 + os.getpid() % 1000
-    url = f"http://127.0.0.1:{port}/api"
-    program = [sys.executable, "-m", "prefect", "server", "start", "--no-ui"]
-    server = subprocess.Popen(
-        [*program, "--host", "127.0.0.1", "--port", str(port)],
-        env=env | SERVER,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(600):
-            try:
-                with urllib.request.urlopen(f"{url}/health", timeout=2):  # noqa: S310 - our own loopback server
-                    break
-            except OSError:
-                time.sleep(0.2)
-        yield env | {"PREFECT_API_URL": url}
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def sample(orders: int, days: int) -> Path:
@@ -86,7 +26,7 @@ def sample(orders: int, days: int) -> Path:
     folder = OUT / f"bronze-{orders}-{days}"
     if not (folder / "done").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        command = [str(Path(sys.executable).parent / "medallion"), "sample", "ecommerce"]
+        command = [MEDALLION, "sample", "ecommerce"]
         command += ["--orders", str(orders), "--days", str(days), "--seed", "7"]
         subprocess.run([*command, "--dirt", "0.02", "--out", str(folder)], check=True)
         (folder / "done").touch()
@@ -103,7 +43,6 @@ def main() -> None:
     parser.add_argument("--memory-limit", default="1500MB")
     given = parser.parse_args()
     bronze = sample(given.orders, given.days)
-    medallion = str(Path(sys.executable).parent / "medallion")
     env = dict(os.environ) | {
         "MEDALLION_THREADS": str(given.threads),
         "MEDALLION_MEMORY_LIMIT": given.memory_limit,
@@ -112,12 +51,14 @@ def main() -> None:
     last = FIRST_DAY + timedelta(days=given.days - 1)
     lake = OUT / "lake"
     shutil.rmtree(lake, ignore_errors=True)
-    run = [medallion, "run", "ecommerce", "--bronze", str(bronze), "--run-date", str(last)]
-    run += ["--lake", str(lake), "--json"]
+    run = [MEDALLION, "run", "ecommerce", "--bronze", str(bronze), "--run-date", str(last)]
+    run += ["--lake", str(lake), "--full-refresh", "--json"]
     plain = [sys.executable, str(Path(__file__).with_name("plain_duckdb.py")), str(bronze)]
     plain += [str(OUT / "plain"), str(given.threads)]
 
-    plains, reused, embedded = [], [], []
+    plains: list[Measured] = []
+    reused: list[Measured] = []
+    embedded: list[Measured] = []
     with prefect_server(env) as served:
         for number in range(given.rounds + 1):
             results = (measure(plain, env), measure(run, served), measure(run, env))
@@ -146,7 +87,7 @@ def main() -> None:
     print(f"plain script {max(m.peak_gb for m in plains):.2f} GB")
     stages = ", ".join(f"{name} {spent:.1f}" for name, spent in document["stages"].items())
     print(f"stages of the last run, seconds: {stages}")
-    help_seconds = min(measure([medallion, "--help"], env).seconds for _ in range(3))
+    help_seconds = min(measure([MEDALLION, "--help"], env).seconds for _ in range(3))
     print(f"medallion --help: {help_seconds:.2f} s")
 
 
