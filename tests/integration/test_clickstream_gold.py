@@ -198,15 +198,15 @@ def sources(file: str) -> list[Mapping[str, Mapping[str, pl.DataType]]]:
 def test_building_on_a_release_gives_what_a_full_run_gives(runs: Runs, seed: int) -> None:
     """Late and corrected events, further days, an as-of date that moves, three releases long."""
     shop = Shop(seed)
-    shop.add(90, [*range(2, 9), 12])
+    shop.add(90, [*range(2, 9), 12, 13])
     release = runs.run(shop.rows(), as_of=day(8), data_tests=False)
     # Changes before and after the first event, and on both sides of both as-of dates.
     changed = shop.add(25, [0, 3, 4, 10, 11]) | shop.alter(12, [5, 8, 12])
     release = runs.run(shop.rows(), as_of=day(11), base=release, changed=changed)
     agrees_with_the_reference(release, shop.rows(), day(11))
     is_equal(release, runs.run(shop.rows(), as_of=day(11), data_tests=False))
-    # Nothing new on day 12: it counts because the as-of date has reached it. Day 5 has not changed.
-    changed = shop.alter(6, [3]) | shop.add(4, [16]) | {day(5)}
+    # Days 12 and 13 count as the as-of date has reached them, changed or not; day 5 is the same.
+    changed = shop.alter(8, [3, 12]) | shop.add(4, [16]) | {day(5)}
     release = runs.run(shop.rows(), as_of=day(14), base=release, changed=changed)
     agrees_with_the_reference(release, shop.rows(), day(14))
     is_equal(release, runs.run(shop.rows(), as_of=day(14), data_tests=False))
