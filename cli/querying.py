@@ -122,20 +122,20 @@ def quarantine(
     from tasks.release_views import release_views  # noqa: PLC0415
 
     known = quarantine_tables(document)
-    wanted = known if table is None else [_quarantine_table(table, known)]
+    wanted = None if table is None else _quarantined_table(table, known)
     head = {"pipeline": pipeline, "release": document.release, "run_id": document.run_id}
     with release_views(
         opened, document, threads=settings.threads, memory_limit=settings.memory_limit
     ) as connection:
-        if table is not None:
-            found = quarantined_rows(connection, wanted[0], reason)
-            written = _write(found, shape, limit, {**head, "table": wanted[0]})
+        if wanted is not None:
+            found = quarantined_rows(connection, known[wanted], reason)
+            written = _write(found, shape, limit, {**head, "table": wanted})
             if written == 0 and reason is not None:
-                known_reasons = quarantine_counts(connection, wanted[0]).reasons
+                known_reasons = quarantine_counts(connection, known[wanted]).reasons
                 hint = did_you_mean(reason, known_reasons)
-                note(f"no row of {wanted[0]} broke '{reason}'{hint}")
+                note(f"no row of {wanted} broke '{reason}'{hint}")
             return
-        counts = {name: quarantine_counts(connection, name) for name in wanted}
+        counts = {name: quarantine_counts(connection, held) for name, held in known.items()}
     _write_counts(counts, reason, shape, head)
 
 
@@ -145,12 +145,14 @@ def _chosen(row_format: RowFormat | None, as_json: bool) -> RowFormat:
     return RowFormat.json if as_json else row_format or RowFormat.table
 
 
-def _quarantine_table(name: str, known: list[str]) -> str:
-    bare = name.removeprefix("silver.").removesuffix("_quarantine")
-    if f"silver.{bare}" in known:
-        return f"silver.{bare}"
-    hint = did_you_mean(bare, [table.removeprefix("silver.") for table in known])
-    raise ConfigurationError(f"no table '{name}' with a quarantine{hint}")
+def _quarantined_table(name: str, known: dict[str, str]) -> str:
+    """Return the silver table that is meant by its name or by that of its quarantine."""
+    bare = name.removeprefix("silver.")
+    for table, quarantine in known.items():
+        if f"silver.{bare}" in (table, quarantine):
+            return table
+    names = [each.removeprefix("silver.") for each in (*known, *known.values())]
+    raise ConfigurationError(f"no table '{name}' with a quarantine{did_you_mean(bare, names)}")
 
 
 def _write(

@@ -1,7 +1,7 @@
 """What was quarantined in a release: counts by reason, and the rows as they were received.
 
-Belongs here: queries on the `silver.*_quarantine` views of a release. Does not belong here:
-deciding what is quarantined (dbt), and printing.
+Belongs here: which tables of a release hold rejected rows, and queries on them. Does not belong
+here: deciding what is quarantined (dbt), and printing.
 """
 
 from __future__ import annotations
@@ -25,18 +25,21 @@ class Quarantined:
     reasons: dict[str, int]
 
 
-def quarantine_tables(release: Release) -> list[str]:
-    """Return the silver tables that have a quarantine (`silver.orders`), sorted."""
-    return sorted(
-        name.removesuffix(SUFFIX)
-        for name, table in release.tables.items()
-        if name.endswith(SUFFIX) and REASONS_COLUMN in table.columns
-    )
+def quarantine_tables(release: Release) -> dict[str, str]:
+    """Return {table: its quarantine} (`silver.orders`: `silver.orders_quarantine`), sorted."""
+    found = {}
+    for name, table in release.tables.items():
+        of = table.quarantine_of
+        if of is None and name.endswith(SUFFIX) and REASONS_COLUMN in table.columns:
+            of = name.removesuffix(SUFFIX)  # releases of old do not say it
+        if of is not None:
+            found[of] = name
+    return dict(sorted(found.items()))
 
 
 def quarantine_counts(connection: duckdb.DuckDBPyConnection, table: str) -> Quarantined:
-    """Count the quarantined rows of `table` (`silver.orders`), most frequent reason first."""
-    view = view_name(table + SUFFIX)
+    """Count the rows of quarantine `table`, most frequent reason first."""
+    view = view_name(table)
     ((rows,),) = select(connection, f"select count(*) from {view}").rows  # noqa: S608
     reasons = select(
         connection,
@@ -49,12 +52,12 @@ def quarantine_counts(connection: duckdb.DuckDBPyConnection, table: str) -> Quar
 def quarantined_rows(
     connection: duckdb.DuckDBPyConnection, table: str, reason: str | None = None
 ) -> Rows:
-    """Return the quarantined rows of `table`, those that broke `reason` if it is given.
+    """Return the rows of quarantine `table`, those that broke `reason` if it is given.
 
-    Columns: the raw ones, `batch_id`, `ingestion_ts`, `event_id`, `source_file`,
-    `quarantine_reasons` and `run_id`, in the same order of rows every time.
+    Columns: those of bronze, `quarantine_reasons` and `run_id`, in the same order of rows every
+    time.
     """
-    view = view_name(table + SUFFIX)
+    view = view_name(table)
     if reason is None:
         return select(connection, f"select * from {view} order by all")  # noqa: S608
     return select(

@@ -171,7 +171,9 @@ def describe_silver(
         lambda f: touched is not None and partition_of(f.partition) not in touched,
     )
     new_rejects = describe_table(run.lake.silver, "silver", run.prefix(table.quarantine_name))
-    quarantine = with_carried(new_rejects, rejected, keep_rejects(table, new_rejects))
+    quarantine = with_carried(new_rejects, rejected, keep_rejects(table, new_rejects)).model_copy(
+        update={"quarantine_of": f"silver.{name}"}
+    )
     counts = made.counts[name]
     gates = silver_gates(
         run.spec,

@@ -35,6 +35,9 @@ class PublishedTable(_Document):
     columns: dict[str, str]
     key: tuple[str, ...] = ()
     partition_column: str | None = None
+    quarantine_of: str | None = Field(
+        None, description="The table (`silver.orders`) whose rejected rows these are."
+    )
     internal: bool = Field(False, description="Kept for the next run to build on; not shown.")
     files: tuple[PublishedFile, ...]
 

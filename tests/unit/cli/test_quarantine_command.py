@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import date
 
 import pytest
-from published_lake import FIRST_RUN, SECOND_RUN, call
+from published_lake import FIRST_RUN, SECOND_RUN, call, publish_run
 
 from blocks.lake import Lake
+from tasks.releases import read_release
 
 
 def test_counts_by_table_and_reason(lake: Lake):
@@ -51,6 +53,21 @@ def test_rows_of_a_table_by_any_of_its_names(lake: Lake, name: str):
         ],
         ["x2", -1.5, "orders/part-0000.parquet", ["customer_id_orphan"], FIRST_RUN],
     ]
+
+
+@pytest.mark.parametrize("name", ["orders", "silver.orders", "order_faults", "silver.order_faults"])
+def test_a_quarantine_may_have_a_name_of_its_own(lake: Lake, name: str):
+    tables = dict(read_release(lake, "ecommerce").tables)
+    faults = tables.pop("silver.orders_quarantine")
+    tables["silver.order_faults"] = faults.model_copy(update={"quarantine_of": "silver.orders"})
+    publish_run(lake, SECOND_RUN, date(2024, 1, 14), tables)
+    document = call(lake, "quarantine", "ecommerce", name, "--json").document
+    assert document["table"] == "silver.orders"
+    assert [row[0] for row in document["rows"]] == ["x1", "x2"]
+    counts = call(lake, "quarantine", "ecommerce", "--json").document["tables"]
+    assert counts["silver.orders"]["quarantined"] == 2
+    unknown = call(lake, "quarantine", "ecommerce", "order_fault")
+    assert (unknown.status, "did you mean 'order_faults'?" in unknown.err) == (2, True)
 
 
 def test_rows_of_a_reason(lake: Lake):
