@@ -74,7 +74,8 @@ def check_transform(transform: Transform) -> None:
     """Raise ConfigurationError if a transform cannot be run as the specification declares it."""
     _, contract = load_transform(transform)
     columns = contract.SCHEMA.columns
-    for column in (*transform.key, *transform.checks.max_null_rates):
+    days = (transform.partition_column,) if transform.partition_column else ()
+    for column in (*transform.key, *days, *transform.checks.max_null_rates):
         if column not in columns:
             hint = did_you_mean(column, columns)
             raise ConfigurationError(f"transform '{transform.name}': no column '{column}'{hint}")

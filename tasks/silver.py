@@ -24,6 +24,7 @@ from tasks.dbt_models import require_models
 from tasks.dbt_runs import DbtNode, build
 from tasks.gates import outcome, silver_gates
 from tasks.published_files import describe_table, flatten_partitions, with_carried
+from tasks.quality_metrics import quality_gates, quality_of
 from tasks.row_validation import schema_breaches
 from tasks.run_base import NOTHING, Base
 from tasks.run_context import RunContext
@@ -93,7 +94,7 @@ def build_silver(
             raise BronzeError("\n".join(broken)) from error
         raise
     require_models(nodes, models, f"dbt/models/{run.pipeline}")
-    counts = read_counts(inputs.outputs["audit.row_counts"], base.release)
+    counts = read_counts(inputs.outputs["audit.row_counts"], run.spec, base.release)
     if base.release is None:
         return SilverBuild(counts, {}, tuple(nodes))
     touched: dict[str, set[str]] = {name: set() for name in tables}
@@ -103,15 +104,18 @@ def build_silver(
     return SilverBuild(counts, frozen, tuple(nodes))
 
 
-def read_counts(folder: Path, release: Release | None) -> dict[str, SilverCounts]:
+def read_counts(folder: Path, spec: Spec, release: Release | None) -> dict[str, SilverCounts]:
     """Read how dbt judged the rows it was given, and add what the release had counted."""
     counts = {}
     for row in pq.read_table(folder / "part-0.parquet").to_pylist():
         name, rivals = row.pop("table_name"), row.pop("rivals")
         if release is not None:
             before = release.counts[name]
-            # Rows that were in quarantine were judged anew: they are among the new counts.
-            row["bronze"] += before.bronze - before.quarantined
+            row["bronze"] += before.bronze
+            if spec.table(name).judges_rejects_anew:
+                row["bronze"] -= before.quarantined
+            else:
+                row["quarantined"] += before.quarantined
             row["valid"] += before.valid
             row["distinct_keys"] += before.distinct_keys - rivals
         counts[name] = SilverCounts(**row)
@@ -186,6 +190,9 @@ def describe_silver(
         run.settings.gates,
     )
     gates.append(outcome("silver", name, "row_schema", _row_breaches(run, name, written)))
+    figures = {"bronze": bronze.rows, "silver": silver.rows, "superseded": counts.superseded}
+    gates += quality_gates(run.spec, name, **figures, mode=run.settings.gates)
+    reasons = reason_counts(run, quarantine)
     record = TableRecord(
         table=f"silver.{name}",
         layer="silver",
@@ -193,6 +200,8 @@ def describe_silver(
         rows_out=silver.rows,
         quarantined=quarantine.rows,
         superseded=counts.superseded,
+        quarantine=f"silver.{table.quarantine_name}",
+        quality=quality_of(**figures, broken=reasons),
         files=len(silver.files),
         bytes=silver.bytes,
         seconds=made.seconds(table),
@@ -201,16 +210,12 @@ def describe_silver(
             *(f"silver.{key.references}" for key in table.foreign_keys),
         ),
     )
-    return SilverTable(silver, quarantine, tuple(gates), record, reason_counts(run, quarantine))
+    return SilverTable(silver, quarantine, tuple(gates), record, reasons)
 
 
 def keep_rejects(table: Table, written: PublishedTable) -> Callable[[PublishedFile], bool]:
-    """Tell which quarantine files of the release stay.
-
-    Lines are judged once and for all. Other rejected rows are judged anew by each build of their
-    table, as their parents may have come; a table that was not built keeps them.
-    """
-    return lambda _: table.landing == "lines" or not written.files
+    """Tell which quarantine files of the release stay: all, unless their rows were judged anew."""
+    return lambda _: not (table.judges_rejects_anew and written.files)
 
 
 def _row_breaches(run: RunContext, name: str, table: PublishedTable) -> list[str]:

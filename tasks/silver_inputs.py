@@ -61,7 +61,7 @@ def silver_inputs(
         source = f"bronze.{table.bronze_name}"
         selects[source] = bronze_selects(fresh, columns)
         types[source] = received_types(fresh, columns)
-        if base.release is not None and table.landing == "rows":
+        if base.release is not None and table.judges_rejects_anew:
             rejected = base.release.tables[f"silver.{table.quarantine_name}"]
             selects[source].append(_rejected_rows(run, rejected, list(columns)))
             types[source] |= {
@@ -78,7 +78,7 @@ def silver_inputs(
             selects[f"previous.{table.name}"] = [select_of(run.urls(released))]
             standing[table.name] = files_by_partition(run, released)
             rows[table.name] = rows_by_partition(released)
-            if table.landing == "lines":
+            if not table.judges_rejects_anew:
                 rejected = base.release.tables[f"silver.{table.quarantine_name}"]
                 carried[f"silver.{table.quarantine_name}"] = run.urls(rejected)
     for name, published in built.items():

@@ -35,6 +35,17 @@ class GateResult(_Record):
     message: str = Field("", description="What was found and what to do, for a breach.")
 
 
+class Quality(_Record):
+    """How good the rows of one bronze table were, in percent; None where there were none."""
+
+    score_pct: float | None = Field(description="Silver rows of those that are no copies.")
+    duplicate_pct: float | None = Field(description="Superseded rows of all.")
+    broken_rule_pct: dict[str, float] = Field(
+        default_factory=dict,
+        description="{rule: rows that broke it, of all}; a row may have broken several.",
+    )
+
+
 class TableRecord(_Record):
     """One table of one run. `table` is the published name with its layer (`silver.orders`)."""
 
@@ -44,6 +55,8 @@ class TableRecord(_Record):
     rows_out: int
     quarantined: int | None = None
     superseded: int | None = None
+    quarantine: str | None = Field(None, description="Published table of the rejected rows.")
+    quality: Quality | None = None
     files: int = 0
     bytes: int = 0
     seconds: float = 0.0

@@ -16,6 +16,7 @@ from tasks.contracts.names import Name
 
 ColumnType = Literal["string", "integer", "float", "boolean", "timestamp", "date", "money"]
 Share = Annotated[float, Field(ge=0, le=1)]
+BelowOne = Annotated[float, Field(ge=0, lt=1)]
 
 
 class _Entry(BaseModel):
@@ -142,6 +143,7 @@ class TableGates(_Entry):
     min_rows: Annotated[int, Field(ge=0)] | None = None
     max_quarantine_rate: Share | None = None
     min_fk_integrity: Share | None = None
+    quality_score_above: BelowOne | None = None
     max_null_rates: dict[Name, Share] = Field(default_factory=dict)
 
 
@@ -151,6 +153,9 @@ class Gates(_Entry):
     min_rows: Annotated[int, Field(ge=0)] = 1
     max_quarantine_rate: Share = 0.05
     min_fk_integrity: Share = 0.99
+    quality_score_above: BelowOne | None = Field(
+        None, description="Silver rows / bronze rows that are no copies; left out: not judged."
+    )
 
 
 class Table(_Entry):
@@ -208,6 +213,14 @@ class Table(_Entry):
         if self.landing == "lines":
             return dict(LINE_AUDIT_COLUMNS)
         return dict.fromkeys(AUDIT_COLUMNS, "string")
+
+    @property
+    def judges_rejects_anew(self) -> bool:
+        """Whether each build of the table judges the rows in quarantine again.
+
+        Their parents may have come, or their day; a line is judged once and for all.
+        """
+        return self.landing == "rows"
 
     @property
     def business_date_column(self) -> str:

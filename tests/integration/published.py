@@ -29,13 +29,19 @@ def rows_of(
     return selected.columns, selected.fetchall()
 
 
-def content(lake: Path, number: int | None = None) -> dict[str, list[tuple]]:
+def content(
+    lake: Path,
+    number: int | None = None,
+    pipeline: str = "ecommerce",
+    *,
+    drop: tuple[str, ...] = ("run_id",),
+) -> dict[str, list[tuple]]:
     """Return every table's rows, sorted, without the run's name: what `same content` means."""
-    tables = release_document(lake, number)["tables"]
+    tables = release_document(lake, number, pipeline)["tables"]
     result = {}
     for name, table in tables.items():
         files = files_of(lake, table)
         found = duckdb.sql(f"select * from read_parquet({files}, hive_partitioning = false)")
-        kept = [column for column in found.columns if column != "run_id"]
+        kept = [column for column in found.columns if column not in drop]
         result[name] = sorted(found.project(", ".join(kept)).fetchall(), key=repr)
     return result
