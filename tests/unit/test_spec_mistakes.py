@@ -71,8 +71,8 @@ ENTRIES: list[tuple[Change, str]] = [
     (lambda s: s.pop("tables"), "tables: is missing"),
     (
         put("tables", 2, "columns", 0, "type", to="text"),
-        "tables[2].columns[0].type: 'text' is not one of 'string', 'integer', 'float', 'boolean' or 'timestamp'"
-        " (in orders.order_id)",
+        "tables[2].columns[0].type: 'text' is not one of 'string', 'integer', 'float', 'boolean' "
+        "or 'timestamp' (in orders.order_id)",
     ),
     (
         put("tables", 2, "silver_partition", to="year"),
