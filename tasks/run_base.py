@@ -33,6 +33,7 @@ NOTHING = Base(None)
 def choose_base(
     release: Release | None,
     *,
+    spec: Spec,
     spec_fingerprint: str,
     logic_fingerprint: str,
     run_date: date,
@@ -42,6 +43,7 @@ def choose_base(
     if release is None:
         return Base(None, "there is no release yet")
     number = release.release
+    absent = [name for name in computed_tables(spec) if name not in release.tables]
     obstacles = {
         "a full refresh was asked for": full_refresh,
         f"release {number} does not say which bronze it was made of": not release.bronze,
@@ -52,9 +54,17 @@ def choose_base(
             release.logic_fingerprint != logic_fingerprint
         ),
         f"release {number} is of a later day, {release.run_date}": run_date < release.run_date,
+        f"release {number} has no table {', '.join(absent)}": bool(absent),
     }
     reason = next((told for told, holds in obstacles.items() if holds), None)
     return Base(release) if reason is None else Base(None, reason)
+
+
+def computed_tables(spec: Spec) -> list[str]:
+    """Return the published names of all that a run computes from bronze and snapshots."""
+    silver = [f"silver.{name}" for t in spec.tables for name in (t.name, t.quarantine_name)]
+    enriched = [f"enriched.{transform.name}" for transform in spec.transforms]
+    return [*silver, *enriched, *(f"gold.{fact.name}" for fact in spec.gold)]
 
 
 def settle_base(base: Base, inventory: Mapping[str, BronzeTable]) -> Base:

@@ -52,6 +52,7 @@ def find_base(state: RunState) -> Current:
     current, release = read_base(run.lake, run.pipeline)
     state.base = choose_base(
         release,
+        spec=run.spec,
         spec_fingerprint=spec_fingerprint(run.spec),
         logic_fingerprint=logic_fingerprint(run.pipeline),
         run_date=run.run_date,

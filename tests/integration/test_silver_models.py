@@ -159,9 +159,9 @@ def test_a_specification_that_says_otherwise_fails_the_unit_test(
 
 def test_without_the_specification_silver_has_no_unit_tests(tmp_path: Path) -> None:
     parsed = invoke("parse", folder=tmp_path)
-    models = {test.model for test in parsed.result.unit_tests.values()}
-    assert models
-    assert all(model.startswith("fct_") for model in models)
+    files = {test.original_file_path for test in parsed.result.unit_tests.values()}
+    assert files
+    assert not [file for file in files if "/silver/" in file]
 
 
 @pytest.mark.parametrize("table", TABLES)
