@@ -39,7 +39,7 @@ class TerminalLines(logging.Handler):
         at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         style = "yellow" if record.levelno >= logging.WARNING else ""
         self._console.print(at, style="dim", end=" ")
-        self._console.print(record.getMessage(), style=style)
+        self._console.print(record.getMessage(), style=style, soft_wrap=True)
 
 
 def log_to(console: Console, log_file: Path) -> None:

@@ -141,8 +141,8 @@ def _run(state: RunState) -> int:
             state.forget("bronze")
             _all([inspect.submit(state, table) for table in tables])
         state.pass_gate("bronze")
-    with state.stage("dimensions"), changed_settings(NO_HEARTBEAT):
-        if run.spec.dimensions:
+    if run.spec.dimensions:
+        with state.stage("dimensions"), changed_settings(NO_HEARTBEAT):
             refresh_dimensions(run.pipeline, run_date=run.run_date, run_id=run.run_id)
     with state.stage("silver"):
         _all([register_silver.submit(state, table) for table in state.builds])
@@ -150,25 +150,31 @@ def _run(state: RunState) -> int:
         build_silver_models(state, rest, [])
         _all([register_silver.submit(state, table) for table in rest])
         state.pass_gate("silver")
-    with state.stage("enriched"):
-        compute = patient(enrich, run.settings)
-        futures: dict[str, PrefectFuture[None]] = {}
-        for transform in run.spec.transforms:
-            reads = [*transform.inputs.values(), transform.checks.rows_equal]
-            needed = [futures[name] for name in reads if name in futures]
-            futures[f"enriched.{transform.name}"] = compute.submit(
-                state, transform.name, wait_for=needed, return_state=False
-            )
-        _all(list(futures.values()))
-        state.pass_gate("enriched")
-    with state.stage("gold"):
-        if run.spec.gold:
+    if run.spec.transforms:
+        with state.stage("enriched"):
+            _enrich(state)
+            state.pass_gate("enriched")
+    if run.spec.gold:
+        with state.stage("gold"):
             made = build_gold_models(state)
             _all([register_fact.submit(state, fact.name, made) for fact in run.spec.gold])
             judge_reconciliations(state, made)
-        state.pass_gate("gold")
+            state.pass_gate("gold")
     with state.stage("publish"):
         return publish_release(state, seen)
+
+
+def _enrich(state: RunState) -> None:
+    """Compute each enriched table as soon as those that it reads are there."""
+    compute = patient(enrich, state.run.settings)
+    futures: dict[str, PrefectFuture[None]] = {}
+    for transform in state.run.spec.transforms:
+        reads = [*transform.inputs.values(), transform.checks.rows_equal]
+        needed = [futures[name] for name in reads if name in futures]
+        futures[f"enriched.{transform.name}"] = compute.submit(
+            state, transform.name, wait_for=needed, return_state=False
+        )
+    _all(list(futures.values()))
 
 
 def _all(futures: list[PrefectFuture[None]]) -> None:

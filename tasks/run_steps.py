@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date
 
 from prefect import task
@@ -42,6 +42,7 @@ from tasks.releases import Current, missing_files, next_number, publish, read_ba
 from tasks.run_base import Base, choose_base, settle_base, tables_to_build
 from tasks.run_state import RunState
 from tasks.silver import build_silver, carried_build, describe_silver, silver_change
+from tasks.silver_inputs import models_of
 from tasks.specs import spec_fingerprint
 
 
@@ -107,6 +108,8 @@ def build_silver_models(state: RunState, tables: list[str], snapshots: list[str]
     due = [table for table in tables if table in due]
     if not due and not snapshots:
         return
+    models = [model for table in due for model in models_of(run.spec.table(table))]
+    models += [f"{name}_snapshot" for name in snapshots]
     made = build_silver(
         run,
         state.inventory,
@@ -114,7 +117,7 @@ def build_silver_models(state: RunState, tables: list[str], snapshots: list[str]
         base=base,
         built={n: t for n, t in state.tables.items() if n.startswith("silver.")},
         snapshots=snapshots,
-        progress=_counter(state, "silver", 3 * len(due) + len(snapshots)),
+        progress=_counter(state, "silver", models),
     )
     state.builds.update(dict.fromkeys(due, made))
 
@@ -209,7 +212,7 @@ def enrich(state: RunState, name: str) -> None:
 @task(task_run_name="gold models", cache_policy=NO_CACHE, persist_result=False)
 def build_gold_models(state: RunState) -> GoldBuild:
     """Let dbt build the facts and run their tests and the reconciliations."""
-    facts = len(state.run.spec.gold)
+    facts = [fact.name for fact in state.run.spec.gold if not fact.internal]
     progress = _counter(state, "gold", facts)
     return build_gold(state.run, state.tables, state.base, state.changes, progress=progress)
 
@@ -271,11 +274,14 @@ def report(state: RunState, release: int | None, error: str | None) -> tuple[Run
     return record, path
 
 
-def _counter(state: RunState, layer: str, total: int) -> Callable[[str], None]:
-    done: list[str] = []
+def _counter(state: RunState, layer: str, models: Collection[str]) -> Callable[[str], None]:
+    """Tell of each of `models` that is done, but not of the steps on the way to them."""
+    done: set[str] = set()
 
     def progress(node: str) -> None:
-        done.append(node)
-        state.tell(f"{layer}: {node} ({len(done)} of {total} models)", node=node, layer=layer)
+        if node in models:
+            done.add(node)
+            told = f"{layer}: {node} ({len(done)} of {len(models)} models)"
+            state.tell(told, node=node, layer=layer)
 
     return progress
