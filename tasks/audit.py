@@ -7,6 +7,7 @@ the reports look like (`reports/`).
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -134,7 +135,12 @@ def as_past(record: RunRecord) -> PastRun:
 def daily_figures(
     lake: Lake, chart: DailyChart, table: PublishedTable, *, until: date, days: int = 120
 ) -> tuple[DayFigure, ...]:
-    """Read the days of the report's chart with the band outside which a day is anomalous."""
+    """Read the days of the report's chart with the band outside which a day is anomalous.
+
+    A column that the table lacks is left out; there are no days without date or value.
+    """
+    if not {chart.date, chart.value} <= set(table.columns):
+        return ()
     rows = (
         pl.scan_parquet(table_urls(lake, table), hive_partitioning=False)
         .filter(pl.col(chart.date) <= until)
@@ -144,15 +150,23 @@ def daily_figures(
     )
     figures = []
     for row in rows.iter_rows(named=True):
-        mean, spread = row[chart.mean], row[chart.deviation]
-        known = mean is not None and spread is not None
+        mean, spread = _number(row, chart.mean), _number(row, chart.deviation)
+        low = high = None
+        if mean is not None and spread is not None:
+            low, high = mean - chart.band * spread, mean + chart.band * spread
         figures.append(
             DayFigure(
                 dt=row[chart.date],
                 net_revenue=float(row[chart.value]),
-                low=float(mean) - chart.band * float(spread) if known else None,
-                high=float(mean) + chart.band * float(spread) if known else None,
-                anomaly=row[chart.anomaly],
+                mean=mean,
+                low=low,
+                high=high,
+                anomaly=row.get(chart.anomaly or "") or "",
             )
         )
     return tuple(figures)
+
+
+def _number(row: Mapping[str, Any], column: str | None) -> float | None:
+    value = row.get(column) if column is not None else None
+    return None if value is None else float(value)

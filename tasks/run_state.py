@@ -24,6 +24,7 @@ from tasks.contracts.run_record import (
     StageRecord,
     TableRecord,
 )
+from tasks.daily_files import files_of_run
 from tasks.gates import enforce
 from tasks.run_base import Base
 from tasks.run_context import RunContext
@@ -101,6 +102,7 @@ class RunState:
     ) -> RunRecord:
         """Return the run's record as of now."""
         order = {"silver": 0, "dims": 1, "enriched": 2, "gold": 3}
+        chart = self.run.spec.chart
         names = sorted(self.records, key=lambda name: order.get(name.partition(".")[0], 9))
         return RunRecord(
             pipeline=self.run.pipeline,
@@ -113,11 +115,29 @@ class RunState:
             started_at=self.run.started_at,
             seconds=self.seconds,
             error=error,
+            built_on=self.base.release.release if self.base.release else None,
+            full_because=self.base.reason,
             stages=tuple(self.stages),
-            tables=tuple(self.records[name] for name in names),
+            tables=tuple(self._with_carried(self.records[name]) for name in names),
             gates=tuple(self.gates),
             quarantine_reasons={table: counts for table, counts in self.reasons.items() if counts},
             drift=tuple(line for t in self.inventory.values() for line in t.drift),
+            revenue_title=chart.title if chart is not None else "",
             revenue=self.revenue,
             history=self.history,
         )
+
+    def _with_carried(self, record: TableRecord) -> TableRecord:
+        """Add what of a table was there before; a snapshot belongs to its day, not to a run."""
+        table = self.tables.get(record.table)
+        if table is None or record.layer == "dims":
+            return record
+        own = files_of_run(self.run, table)
+        figures = {
+            "rows_carried": table.rows - own.rows,
+            "files_carried": len(table.files) - len(own.files),
+        }
+        bare = record.table.partition(".")[2]
+        if record.layer == "silver" and bare in self.inventory:
+            figures["rows_new"] = self.inventory[bare].without(self.base.known(bare)).rows
+        return record.model_copy(update=figures)

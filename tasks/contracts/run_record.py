@@ -57,6 +57,11 @@ class TableRecord(_Record):
     superseded: int | None = None
     quarantine: str | None = Field(None, description="Published table of the rejected rows.")
     quality: Quality | None = None
+    rows_new: int | None = Field(
+        None, description="Bronze rows that the release built on had not seen, for silver."
+    )
+    rows_carried: int | None = Field(None, description="Rows in files of earlier runs.")
+    files_carried: int | None = None
     files: int = 0
     bytes: int = 0
     seconds: float = 0.0
@@ -78,9 +83,12 @@ class DayFigure(_Record):
 
     dt: date
     net_revenue: float
-    low: float | None
-    high: float | None
-    anomaly: str = Field(description="NORMAL, HIGH, LOW or INSUFFICIENT_HISTORY.")
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+    anomaly: str = Field(
+        "", description="NORMAL, HIGH, LOW or INSUFFICIENT_HISTORY; empty: not judged."
+    )
 
 
 class PastRun(_Record):
@@ -109,6 +117,8 @@ class RunRecord(_Record):
     started_at: datetime
     seconds: float
     error: str | None = None
+    built_on: int | None = Field(None, description="The release whose rows were carried over.")
+    full_because: str = Field("", description="Why everything was computed, where it was.")
     stages: tuple[StageRecord, ...] = ()
     tables: tuple[TableRecord, ...] = ()
     gates: tuple[GateResult, ...] = ()
@@ -117,5 +127,6 @@ class RunRecord(_Record):
         description="{table: {reason: rows}}; a row that broke several rules counts in each.",
     )
     drift: tuple[str, ...] = Field((), description="Departures of bronze from the specification.")
+    revenue_title: str = "Net revenue by day"
     revenue: tuple[DayFigure, ...] = ()
     history: tuple[PastRun, ...] = Field((), description="Earlier runs, oldest first.")

@@ -297,14 +297,18 @@ class Pii(_Entry):
 
 
 class DailyChart(_Entry):
-    """A daily figure for the report, with the band outside which a day counts as anomalous."""
+    """A daily figure for the report, with the band outside which a day counts as anomalous.
+
+    Without `deviation` there is no band: `mean` is drawn as a line, where it is given.
+    """
 
     table: str = Field(description="A published table, `layer.name`, with a row a day.")
+    title: str = "Net revenue by day"
     date: Name
     value: Name
-    mean: Name
-    deviation: Name
-    anomaly: Name
+    mean: Name | None = None
+    deviation: Name | None = None
+    anomaly: Name | None = None
     band: float = Field(2.0, gt=0, description="Deviations from the mean to the band's edge.")
 
 

@@ -233,6 +233,8 @@ def _pii(spec: Spec) -> Iterator[str]:
 
 def _chart(spec: Spec) -> Iterator[str]:
     known = published_inputs(spec) | {f"enriched.{t.name}" for t in spec.transforms}
-    known |= {f"gold.{fact.name}" for fact in spec.gold}
+    known |= {f"gold.{fact.name}" for fact in spec.gold if not fact.internal}
+    if spec.chart is not None and spec.chart.deviation and not spec.chart.mean:
+        yield "chart.deviation: the band needs a mean, too"
     if spec.chart is not None and spec.chart.table not in known:
         yield f"chart.table: no table '{spec.chart.table}'{did_you_mean(spec.chart.table, known)}"

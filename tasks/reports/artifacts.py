@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 
 from tasks.contracts.run_record import RunRecord
+from tasks.reports.carried_over import base_sentence, carried_sentence
 from tasks.reports.gate_lists import breaches, tally, worst_first
 from tasks.reports.human_figures import count, duration, moment, size
 from tasks.reports.markdown_text import code, escaped, table
 from tasks.reports.printable_text import printable
-from tasks.reports.quality_markdown import accounting_table, gate_table
+from tasks.reports.quality_markdown import accounting_table, gate_table, quality_table
 from tasks.reports.row_flow import table_flows
 from tasks.reports.run_verdict import consequence, gate_sentence, headline
+from tasks.reports.table_quality import table_qualities
 
 Cell = str | int | float | None
 
@@ -43,16 +45,18 @@ def gate_rows(record: RunRecord) -> list[dict[str, Cell]]:
 def table_rows(record: RunRecord) -> list[dict[str, Cell]]:
     """Every table of the run, in the order of the record, as rows of a table artifact.
 
-    Columns: table, bronze, rows, quarantined, superseded (None outside silver), files, bytes,
-    seconds.
+    Columns: table, bronze, rows, carried, quarantined, superseded, quality (in per cent; this and
+    the two before are None outside silver), files, bytes, seconds.
     """
     return [
         {
             "table": found.table,
             "bronze": found.rows_in if found.layer == "silver" else None,
             "rows": found.rows_out,
+            "carried": found.rows_carried,
             "quarantined": found.quarantined,
             "superseded": found.superseded,
+            "quality": found.quality.score_pct if found.quality else None,
             "files": found.files,
             "bytes": found.bytes,
             "seconds": _json_value(round(found.seconds, 3)),
@@ -69,6 +73,7 @@ def run_summary_markdown(record: RunRecord) -> str:
         f"Run {code(record.run_id)}, started {moment(record.started_at)}, took "
         f"{duration(record.seconds)}, environment {escaped(record.environment)}, "
         f"gates {record.gate_mode}.",
+        escaped(f"{base_sentence(record)} {carried_sentence(record)}".strip()),
     ]
     if record.error:
         blocks += ["## Error", _indented(record.error)]
@@ -98,6 +103,9 @@ def run_summary_markdown(record: RunRecord) -> str:
     flows = table_flows(record)
     if flows:
         blocks += ["## Row accounting", accounting_table(flows)]
+    qualities = table_qualities(record)
+    if qualities:
+        blocks += ["## Quality", quality_table(qualities)]
     others = [found for found in record.tables if found.layer != "silver"]
     if others:
         rows = [[code(t.table), count(t.rows_out), size(t.bytes)] for t in others]

@@ -13,7 +13,14 @@ import jinja2
 from markupsafe import Markup
 
 from tasks.contracts.run_record import RunRecord, TableRecord
-from tasks.reports import gate_lists, human_figures, quarantine_reasons, run_verdict
+from tasks.reports import (
+    carried_over,
+    gate_lists,
+    human_figures,
+    quarantine_reasons,
+    run_verdict,
+    table_quality,
+)
 from tasks.reports.printable_text import printable
 from tasks.reports.revenue_chart import revenue_chart
 from tasks.reports.row_flow import flow_picture, table_flows, total_flow
@@ -48,6 +55,8 @@ def html_report(record: RunRecord) -> str:
         layers=gate_lists.by_layer(record.gates),
         tally=gate_lists.tally(record.gates),
         reasons=quarantine_reasons.tables_with_reasons(record),
+        qualities=table_quality.table_qualities(record),
+        base_sentence=carried_over.base_sentence(record),
         untouched=quarantine_reasons.tables_without(record),
         revenue=revenue_chart(record.revenue),
         trends=trends(record),
@@ -89,8 +98,9 @@ def _environment() -> jinja2.Environment:
         "size": human_figures.size,
         "percent": human_figures.percent,
         "amount": human_figures.amount,
-        "plain": human_figures.plain_value,
         "moment": human_figures.moment,
+        "carried": carried_over.carried_cell,
     }
     environment.globals["quantity"] = human_figures.quantity
+    environment.globals["pair"] = human_figures.plain_pair
     return environment

@@ -93,6 +93,16 @@ def plain_value(value: float | int | str | None) -> str:
     return repr(value) if float(short.replace(",", "")).is_integer() else short
 
 
+def plain_pair(
+    observed: float | int | str | None, threshold: float | int | str | None
+) -> tuple[str, str]:
+    """What a check observed and demands; where both would read the same, in full."""
+    texts = plain_value(observed), plain_value(threshold)
+    if texts[0] == texts[1] and observed != threshold and isinstance(observed, float):
+        return repr(observed), texts[1]
+    return texts
+
+
 def moment(value: datetime) -> str:
     """A time in UTC, to the second; one without a zone is UTC already."""
     if value.tzinfo is not None:

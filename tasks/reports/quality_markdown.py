@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tasks.contracts.run_record import GateResult, RunRecord
+from tasks.reports.carried_over import base_sentence, carried_cell
 from tasks.reports.gate_lists import LAYERS, breaches, tally, worst_first
 from tasks.reports.human_figures import (
     NOTHING,
@@ -16,13 +17,14 @@ from tasks.reports.human_figures import (
     duration,
     moment,
     percent,
-    plain_value,
+    plain_pair,
     quantity,
     size,
 )
 from tasks.reports.markdown_text import code, escaped, table
 from tasks.reports.quarantine_reasons import tables_with_reasons
 from tasks.reports.row_flow import TableFlow, table_flows, total_flow
+from tasks.reports.table_quality import TableQuality, table_qualities
 
 
 def quality_markdown(record: RunRecord, layer: str) -> str:
@@ -43,6 +45,7 @@ def quality_markdown(record: RunRecord, layer: str) -> str:
     blocks += _breach_blocks(breaches(gates))
     if layer == "silver":
         blocks += _accounting_blocks(table_flows(record))
+        blocks += _quality_blocks(record)
         blocks += _reason_blocks(record)
     if layer == "bronze":
         blocks += _drift_blocks(record)
@@ -59,8 +62,7 @@ def gate_table(gates: Sequence[GateResult], *, with_layer: bool = False) -> str:
             code(gate.table),
             code(gate.check),
             _status_word(gate),
-            escaped(plain_value(gate.observed)),
-            escaped(plain_value(gate.threshold)),
+            *map(escaped, plain_pair(gate.observed, gate.threshold)),
         ]
         for gate in gates
     ]
@@ -115,8 +117,9 @@ def _breach_blocks(broken: Sequence[GateResult]) -> list[str]:
         return []
     lines = [
         f"- **{gate.status}** {code(gate.table)} {code(gate.check)}: "
-        f"observed {escaped(plain_value(gate.observed))}, "
-        f"threshold {escaped(plain_value(gate.threshold))}."
+        "observed {}, threshold {}.".format(
+            *map(escaped, plain_pair(gate.observed, gate.threshold))
+        )
         + (f" {escaped(gate.message)}" if gate.message else "")
         for gate in broken
     ]
@@ -144,20 +147,54 @@ def _reason_blocks(record: RunRecord) -> list[str]:
     if not tables:
         return ["## Quarantine reasons", "No row was quarantined."]
     rows = [
-        [code(found.table), code(reason.name), count(reason.rows), escaped(percent(reason.share))]
+        [
+            code(found.table),
+            code(reason.name),
+            count(reason.rows),
+            escaped(percent(reason.share)),
+            escaped(percent(reason.of_bronze)),
+        ]
         for found in tables
         for reason in found.reasons
     ]
     rows += [
-        [code(found.table), "not recorded", count(found.quarantined), NOTHING]
+        [code(found.table), "not recorded", count(found.quarantined), NOTHING, NOTHING]
         for found in tables
         if not found.reasons
     ]
-    numbers = ("Rows", "Share of quarantined")
+    numbers = ("Rows", "Share of quarantined", "Share of bronze")
     return [
         "## Quarantine reasons",
         "A row that broke several rules counts in each.",
         table(["Table", "Reason", *numbers], rows, right=numbers),
+    ]
+
+
+def quality_table(qualities: Sequence[TableQuality]) -> str:
+    """A Markdown table of the quality of each silver table, with its target."""
+    numbers = ("Quality score", "Target", "Copies")
+    rows = [
+        [
+            code(found.table),
+            found.score,
+            escaped(found.target),
+            found.status if found.status in {"", "pass"} else f"**{found.status}**",
+            escaped(found.duplicates),
+        ]
+        for found in qualities
+    ]
+    header = ["Table", "Quality score", "Target", "Status", "Copies"]
+    return table(header, rows, right=numbers)
+
+
+def _quality_blocks(record: RunRecord) -> list[str]:
+    qualities = table_qualities(record)
+    if not qualities:
+        return []
+    return [
+        "## Quality",
+        "The quality score is the share of silver in the bronze rows that are no copies.",
+        quality_table(qualities),
     ]
 
 
@@ -179,6 +216,7 @@ def _table_blocks(record: RunRecord, layer: str) -> list[str]:
         [
             code(found.table),
             count(found.rows_out),
+            carried_cell(found),
             count(found.files),
             size(found.bytes),
             duration(found.seconds),
@@ -186,4 +224,10 @@ def _table_blocks(record: RunRecord, layer: str) -> list[str]:
         for found in tables
     ]
     numbers = ("Rows", "Files", "Size", "Took")
-    return ["## Tables", table(["Table", *numbers], rows, right=numbers)]
+    header = ["Table", "Rows", "Carried over", *numbers[1:]]
+    sentence = base_sentence(record)
+    return [
+        "## Tables",
+        *([escaped(sentence)] if sentence else []),
+        table(header, rows, right=numbers),
+    ]

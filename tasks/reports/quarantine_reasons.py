@@ -13,11 +13,15 @@ from tasks.reports.row_flow import bare_name, table_flows
 
 @dataclass(frozen=True)
 class Reason:
-    """A broken rule: its rows, and their share of the table's quarantined rows (0-1)."""
+    """A broken rule: its rows, and their shares of quarantined and of bronze rows (0-1).
+
+    `of_bronze` is None where the bronze rows were not recorded.
+    """
 
     name: str
     rows: int
     share: float
+    of_bronze: float | None
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,12 @@ def tables_with_reasons(record: RunRecord) -> tuple[TableReasons, ...]:
                 quarantined=flow.quarantined if flow else None,
                 bronze=flow.bronze if flow else None,
                 reasons=tuple(
-                    Reason(reason, rows, rows / whole)
+                    Reason(
+                        reason,
+                        rows,
+                        rows / whole,
+                        rows / flow.bronze if flow and flow.bronze else None,
+                    )
                     for reason, rows in sorted(counted.items(), key=lambda item: -item[1])
                 ),
             )

@@ -1,4 +1,4 @@
-"""The shape of the revenue chart: a line of days, the band of what is usual, the odd days.
+"""The shape of the revenue chart: a line of days, what is usual as a band or mean, the odd days.
 
 Belongs here: positions (per cent across, pixels down) and the scale. Does not belong here:
 deciding what is an anomaly, or SVG text.
@@ -7,7 +7,7 @@ deciding what is an anomaly, or SVG text.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tasks.contracts.run_record import DayFigure
@@ -43,15 +43,20 @@ class Tick:
 
 @dataclass(frozen=True)
 class RevenueChart:
-    """All that the template needs; `line` and `bands` are SVG path data, 100 wide."""
+    """All that the template needs; `line`, `means` and `bands` are SVG path data, 100 wide."""
 
     height: int
     base: float
     marks: tuple[DayMark, ...]
     line: str
     bands: tuple[str, ...]
+    means: tuple[str, ...]
     ticks: tuple[Tick, ...]
     labels: tuple[DayMark, ...]
+
+    @property
+    def is_judged(self) -> bool:
+        return any(mark.day.anomaly for mark in self.marks)
 
     @property
     def odd_days(self) -> tuple[DayFigure, ...]:
@@ -64,7 +69,7 @@ def revenue_chart(figures: Iterable[DayFigure]) -> RevenueChart | None:
     A revenue that is no finite number cannot be drawn: its day is left out. A limit that is none
     counts as missing.
     """
-    drawable = (_with_finite_limits(f) for f in figures if math.isfinite(f.net_revenue))
+    drawable = (_with_finite_figures(f) for f in figures if math.isfinite(f.net_revenue))
     days = sorted(drawable, key=lambda figure: figure.dt)
     if not days:
         return None
@@ -92,26 +97,32 @@ def revenue_chart(figures: Iterable[DayFigure]) -> RevenueChart | None:
             [(x(day), y(day.low)) for day in run if day.low is not None],
             step,
         )
-        for run in _runs_with_band(days)
+        for run in _runs(days, lambda day: day.low is not None and day.high is not None)
+    )
+    # The band shows where the mean is, and a line more would only hide it.
+    means = tuple(
+        "M" + "L".join(f"{x(day)} {y(day.mean)}" for day in run if day.mean is not None)
+        for run in _runs(days, lambda day: day.mean is not None)
+        if not bands and len(run) > 1
     )
     tick_marks = tuple(Tick(y(value), _tick_label(value)) for value in ticks)
     picked = sorted({0, len(marks) // 2, len(marks) - 1})
     return RevenueChart(
-        HEIGHT, _BOTTOM, marks, line, bands, tick_marks, tuple(marks[i] for i in picked)
+        HEIGHT, _BOTTOM, marks, line, bands, means, tick_marks, tuple(marks[i] for i in picked)
     )
 
 
-def _with_finite_limits(figure: DayFigure) -> DayFigure:
-    limits = {"low": figure.low, "high": figure.high}
+def _with_finite_figures(figure: DayFigure) -> DayFigure:
+    limits = {"low": figure.low, "high": figure.high, "mean": figure.mean}
     lacking = {k: None for k, v in limits.items() if v is not None and not math.isfinite(v)}
     return figure.model_copy(update=lacking) if lacking else figure
 
 
-def _runs_with_band(days: Sequence[DayFigure]) -> list[list[DayFigure]]:
-    """The stretches of days that have both limits; the band is broken in between."""
+def _runs(days: Sequence[DayFigure], has: Callable[[DayFigure], bool]) -> list[list[DayFigure]]:
+    """The stretches of days that have what is drawn; it is broken in between."""
     runs: list[list[DayFigure]] = [[]]
     for day in days:
-        if day.low is not None and day.high is not None:
+        if has(day):
             runs[-1].append(day)
         elif runs[-1]:
             runs.append([])
@@ -130,7 +141,7 @@ def _band_path(upper: Sequence[Point], lower: Sequence[Point], step: float) -> s
 def _tick_values(days: Sequence[DayFigure]) -> list[float]:
     """Round amounts that enclose every value and limit; from 0 unless that flattens the line."""
     values = [day.net_revenue for day in days]
-    values += [v for day in days for v in (day.low, day.high) if v is not None]
+    values += [v for day in days for v in (day.low, day.high, day.mean) if v is not None]
     lowest, highest = min(values), max(values)
     if lowest == highest or 0 <= lowest < highest * 0.6:
         lowest, highest = min(0.0, lowest), max(0.0, highest)

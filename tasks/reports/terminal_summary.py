@@ -14,15 +14,18 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks.contracts.run_record import GateResult, RunRecord, TableRecord
+from tasks.reports.carried_over import base_sentence, carried_sentence
 from tasks.reports.gate_lists import breaches, layer_position
-from tasks.reports.human_figures import count, duration, plain_value
+from tasks.reports.human_figures import NOTHING, count, duration, plain_pair
 from tasks.reports.printable_text import printable
 from tasks.reports.row_flow import QUARANTINE_SUFFIX, bare_name, table_flows, total_flow
 from tasks.reports.run_verdict import consequence, gate_sentence, headline, not_done
+from tasks.reports.table_quality import TableQuality, table_qualities
 
 _MOST_BREACHES = 6
 _LONGEST_CELL = 20
 _LONGEST_ERROR = 6
+_WIDTH = 100
 _STATUS_STYLE = {
     "published": "bold green",
     "unchanged": "bold",
@@ -43,6 +46,9 @@ def summary_tables(record: RunRecord, report_path: str | None = None) -> Rendera
         head.append(_error(record.error))
     if record.stages:
         head.append(_stage_line(record))
+    built = f"{base_sentence(record)} {carried_sentence(record)}".strip()
+    if built:
+        head.append(Text(printable(built), overflow="fold"))
     blocks: list[list[RenderableType]] = [
         head,
         [_accounting(record)] if table_flows(record) else [],
@@ -80,11 +86,20 @@ def _stage_line(record: RunRecord) -> Text:
         pieces.append(
             Text.assemble((f"{stage.stage} ", "dim"), (word, _STATUS_STYLE[stage.status]))
         )
-    return Text("   ").join(pieces)
+    # A stage and its time stay on one line.
+    lines = [pieces[0]]
+    for piece in pieces[1:]:
+        if len(lines[-1]) + 3 + len(piece) <= _WIDTH:
+            lines[-1] = Text.assemble(lines[-1], "   ", piece)
+        else:
+            lines.append(piece)
+    return Text("\n").join(lines)
 
 
 def _accounting(record: RunRecord) -> Table:
-    table = _plain_table("silver", "bronze", "rows", "quarantined", "superseded")
+    qualities = {found.table: found for found in table_qualities(record)}
+    figures = ("bronze", "rows", "quarantined", "superseded", *(["quality"] if qualities else []))
+    table = _plain_table("silver", *figures)
     flows = table_flows(record)
     for flow in flows:
         table.add_row(
@@ -93,14 +108,24 @@ def _accounting(record: RunRecord) -> Table:
             count(flow.silver),
             Text(count(flow.quarantined), style="yellow" if flow.quarantined else "dim"),
             count(flow.superseded),
+            *(_quality(qualities.get(flow.table)) if qualities else ()),
         )
         if flow.unexplained:
             table.add_row(Text(f"  unexplained: {count(flow.unexplained)}", style="bold red"))
     if len(flows) > 1:
         total = total_flow(flows)
-        figures = (total.bronze, total.silver, total.quarantined, total.superseded)
-        table.add_row("all tables", *(count(figure) for figure in figures), style="bold")
+        sums = (total.bronze, total.silver, total.quarantined, total.superseded)
+        table.add_row("all tables", *(count(each) for each in sums), style="bold")
     return table
+
+
+def _quality(found: TableQuality | None) -> list[Text]:
+    """The score, and what it should exceed where the specification says."""
+    if found is None:
+        return [Text("")]
+    target = f" ({found.target})" if found.gate else ""
+    score = found.score.replace(NOTHING, "-")
+    return [Text(f"{score}{target}", style=_STATUS_STYLE.get(found.status, ""))]
 
 
 def _other_layers(record: RunRecord) -> list[RenderableType]:
@@ -154,10 +179,11 @@ def _breach_list(broken: Sequence[GateResult]) -> list[RenderableType]:
     table = _plain_table("breach", "observed", "threshold")
     table.add_column("", no_wrap=True)
     for gate in broken[:_MOST_BREACHES]:
+        observed, threshold = plain_pair(gate.observed, gate.threshold)
         table.add_row(
             Text(printable(f"{gate.layer}.{gate.table} {gate.check}")),
-            Text(_short(gate.observed)),
-            Text(_short(gate.threshold)),
+            Text(_short(observed)),
+            Text(_short(threshold)),
             Text(gate.status, style=_STATUS_STYLE[gate.status]),
         )
     more = len(broken) - _MOST_BREACHES
@@ -167,9 +193,9 @@ def _breach_list(broken: Sequence[GateResult]) -> list[RenderableType]:
     return parts
 
 
-def _short(value: float | int | str | None) -> str:
+def _short(value: str) -> str:
     """One line of a cell; what is longer stands in the report."""
-    text = "-" if value is None else " ".join(printable(plain_value(value)).split())
+    text = " ".join(printable(value).split()).replace(NOTHING, "-")
     return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 3]}..."
 
 

@@ -291,6 +291,10 @@ CROSS: list[tuple[Change, str]] = [
         "pii[0].column: no column 'custmer_id' in orders; did you mean 'customer_id'?",
     ),
     (
+        put("chart", "mean", to=None),
+        "chart.deviation: the band needs a mean, too",
+    ),
+    (
         put("chart", "table", to="gold.fct_order"),
         "chart.table: no table 'gold.fct_order'; did you mean 'gold.fct_orders'?",
     ),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from sample_record import bare_run, failed_run, published_run
+import pytest
+from sample_record import bare_run, events_run, failed_run, published_run
 
 from tasks.reports.artifacts import gate_rows, run_summary_markdown, table_rows
 
@@ -35,6 +36,15 @@ def test_summary_tells_the_outcome():
     assert text.startswith("# ecommerce 2024-01-14: Published release 12\n")
     assert "4 warned, 121 passed." in text
     assert "| `gold.fct_daily_dashboard` | 30 | 3.6 kB |" in text
+
+
+def test_quality_and_what_was_carried_over_are_told():
+    (events, daily) = table_rows(events_run())
+    assert (events["carried"], daily["carried"], daily["quality"]) == (9_100, 0, None)
+    assert events["quality"] == pytest.approx(99)
+    text = run_summary_markdown(events_run())
+    assert "Built on release 4: 500 of 10,000 bronze rows were new. Rows carried over:" in text
+    assert "| `events` | 99.00 % | \\> 99 % | pass | 3.00 % |" in text
 
 
 def test_summary_of_a_failed_run_holds_its_error_whatever_it_contains():

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from html_page import Page
-from sample_record import SILVER, bare_run, failed_run, first_run, published_run
+from sample_record import SILVER, bare_run, events_run, failed_run, first_run, published_run
 
 from tasks.contracts.run_record import GateResult, RunRecord, StageRecord, TableRecord
 from tasks.reports.html_report import html_report
@@ -17,8 +17,9 @@ RUNS = {
     "first": first_run,
     "bare": bare_run,
     "failed": failed_run,
+    "events": events_run,
 }
-SECTIONS = {"timeline", "rows", "gates", "quarantine", "tables", "revenue", "trends"}
+SECTIONS = {"timeline", "rows", "gates", "quarantine", "tables", "trends"}
 EVIL = "<script>alert('x')</script>\"onload=\"y & {{ 7*7 }}"
 
 
@@ -47,10 +48,14 @@ def test_page_refers_to_nothing_outside_itself(any_run):
 
 def test_every_section_is_there_and_linked(any_run):
     page = Page(html_report(any_run))
-    assert set(page.ids) >= SECTIONS
+    sections = SECTIONS | ({"revenue"} if any_run.revenue else set())
+    sections |= {"quality"} if any(table.quality for table in any_run.tables) else set()
+    assert {attrs["id"] for tag, attrs in page.tags if tag == "section" and "id" in attrs} == (
+        sections | ({"failure"} if any_run.error else set())
+    )
     assert len(page.ids) == len(set(page.ids))
     targets = {a["href"][1:] for t, a in page.tags if t == "a"}
-    assert targets == SECTIONS
+    assert targets == sections
 
 
 def test_pictures_are_well_formed_and_named(any_run):
@@ -149,6 +154,38 @@ def test_quarantine_reasons_stand_under_their_table(page):
     assert "Nothing was quarantined from return_items." in page.text
 
 
+def test_quality_stands_beside_its_target():
+    text = Page(html_report(events_run())).text
+    assert "99.00 % quality score" in text
+    assert "events 99.00 % > 99 % ✓ met 3.00 % valid_price 0.90 % of bronze" in text
+    record = events_run()
+    missed = record.gates[0].model_copy(update={"status": "warn", "observed": 0.98999999})
+    text = Page(html_report(record.model_copy(update={"gates": (missed,)}))).text
+    assert "! missed" in text
+    assert "0.98999999 0.99" in text
+
+
+def test_page_says_what_was_carried_over_and_what_was_new():
+    text = Page(html_report(events_run())).text
+    assert "Built on release 4" in text
+    assert "Built on release 4: 500 of 10,000 bronze rows were new." in text
+    assert "carried over: 9,100 rows in 19 of 20 files" in text
+    everything = {"built_on": None, "full_because": "a full refresh was asked for"}
+    text = Page(html_report(events_run().model_copy(update=everything))).text
+    assert "Computed everything: a full refresh was asked for." in text
+    assert "Built on" not in text
+
+
+def test_days_without_a_band_are_drawn_beside_their_mean():
+    page = Page(html_report(events_run()))
+    chart = page.svg("revenue")
+    assert chart.find("title").text == "Revenue by day: 20 days"
+    assert [e.get("class") for e in chart.iter() if e.get("class") in {"band", "mean"}] == ["mean"]
+    assert "usual band" not in page.text
+    assert "Judgement" not in page.text
+    assert "The dashed line is the moving mean." in page.text
+
+
 def test_failed_run_puts_the_error_first():
     html = html_report(failed_run())
     assert html.index('id="failure"') < html.index('id="timeline"')
@@ -175,7 +212,6 @@ def test_empty_sections_say_so():
         "Bronze holds no rows.",
         "No check was recorded.",
         "No row was quarantined.",
-        "This run has no daily revenue to show.",
         "This is the first run on record",
     ):
         assert words in first.text

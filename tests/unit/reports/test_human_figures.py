@@ -76,6 +76,20 @@ def test_plain_value_tells_near_values_apart(value, text):
     assert figures.plain_value(value) == text
 
 
+@pytest.mark.parametrize(
+    ("observed", "threshold", "texts"),
+    [
+        (0.98999982, 0.99, ("0.98999982", "0.99")),
+        (0.99, 0.99, ("0.99", "0.99")),
+        (0.5, 0.99, ("0.5", "0.99")),
+        (3, 3, ("3", "3")),
+        (None, None, (figures.NOTHING, figures.NOTHING)),
+    ],
+)
+def test_a_near_miss_reads_like_one(observed, threshold, texts):
+    assert figures.plain_pair(observed, threshold) == texts
+
+
 def test_moment_is_in_utc():
     ahead = timezone(timedelta(hours=2))
     assert figures.moment(datetime(2024, 1, 1, 1, 30, tzinfo=ahead)) == "2023-12-31 23:30:00 UTC"

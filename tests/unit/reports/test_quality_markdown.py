@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from sample_record import bare_run, failed_run, published_run
+from sample_record import bare_run, events_run, failed_run, published_run
 
 from tasks.contracts.run_record import GateResult
 from tasks.reports.markdown_text import code, escaped
@@ -21,7 +21,7 @@ def tables_of(text: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-@pytest.mark.parametrize("run", [published_run, failed_run, bare_run])
+@pytest.mark.parametrize("run", [published_run, failed_run, bare_run, events_run])
 def test_every_table_is_rectangular(run, layer):
     text = quality_markdown(run(), layer)
     assert text.startswith(f"# {layer.capitalize()} quality: ")
@@ -39,6 +39,14 @@ def test_silver_page_tells_status_breaches_accounting_and_reasons():
     assert "| `orders` | `net_exceeds_gross` | 201 | 48.8 % |" in text
     assert "102 of 1,288 rows were quarantined, most for order_id_orphan." in text
     assert text.index("## Breaches") < text.index("## Row accounting") < text.index("## Checks")
+
+
+def test_silver_page_tells_quality_and_what_was_carried_over():
+    text = quality_markdown(events_run(), "silver")
+    assert "| `events` | 99.00 % | \\> 99 % | pass | 3.00 % |" in text
+    assert "| `events` | `malformed_line` | 7 | 7.22 % | 0.07 % |" in text
+    assert "Built on release 4: 500 of 10,000 bronze rows were new." in text
+    assert "| `silver.events` | 9,603 | 9,100 rows in 19 of 20 files | 20 |" in text
 
 
 def test_breaches_lead_the_table_of_checks():

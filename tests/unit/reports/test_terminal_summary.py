@@ -6,9 +6,10 @@ import io
 
 import pytest
 from rich.console import Console
-from sample_record import bare_run, failed_run, first_run, published_run
+from sample_record import bare_run, events_run, failed_run, first_run, published_run
 
 from tasks.contracts.run_record import RunRecord, TableRecord
+from tasks.reports.carried_over import base_sentence
 from tasks.reports.terminal_summary import summary_tables
 
 
@@ -51,6 +52,45 @@ def test_figures_of_the_run():
     assert "Report: /lake/report.html" in text
 
 
+def test_an_incremental_run_says_what_was_new_and_what_was_carried_over():
+    text = " ".join(printed(events_run()).split())
+    assert "Built on release 4: 500 of 10,000 bronze rows were new." in text
+    assert "Rows carried over: silver 9,100 of 9,603, gold none of 20." in text
+    assert "silver bronze rows quarantined superseded quality" in text
+    assert "events 10,000 9,603 97 300 99.00 % (> 99 %)" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"full_because": "there is no release yet"},
+            "Computed everything: there is no release yet.",
+        ),
+        ({"built_on": 3}, "Built on release 3."),
+        ({}, ""),
+    ],
+)
+def test_the_sentence_on_what_a_run_built(changes, sentence):
+    assert base_sentence(bare_run().model_copy(update=changes)) == sentence
+
+
+@pytest.mark.parametrize(
+    ("new", "words"),
+    [(0, "no bronze row was new"), (1, "1 of 10,000 bronze rows was new"), (2, "rows were new")],
+)
+def test_the_sentence_counts_new_rows(new, words):
+    record = events_run()
+    silver = record.tables[0].model_copy(update={"rows_new": new})
+    assert words in base_sentence(record.model_copy(update={"tables": (silver,)}))
+
+
+def test_stages_are_not_torn_apart():
+    stage = published_run().stages[0].model_copy(update={"seconds": 71.0})
+    text = printed(published_run().model_copy(update={"stages": (stage,) * 12}))
+    assert text.count("bronze 1 min 11 s") == 12
+
+
 def test_failed_run_names_error_and_what_was_not_done():
     text = printed(failed_run())
     assert "GateFailed: silver.returns: quarantine_rate 0.0792 is above 0.05" in text
@@ -65,7 +105,7 @@ def test_a_long_error_is_cut():
     assert "\x1b" not in text
 
 
-@pytest.mark.parametrize("run", [first_run, bare_run, failed_run, published_run])
+@pytest.mark.parametrize("run", [first_run, bare_run, failed_run, published_run, events_run])
 def test_every_run_prints_on_a_terminal_without_unicode(run):
     assert printed(run(), None, encoding="ascii").strip()
     assert "Report:" not in printed(run(), None)
