@@ -18,13 +18,14 @@ def check_call(
     gates: str | None,
     source: Path | None,
     bronze: Path | None,
+    memory_limit: str | None = None,
 ) -> None:
     """Refuse a wrong call before anything is started."""
     from blocks.settings import load_settings  # noqa: PLC0415
     from tasks.specs import load_spec  # noqa: PLC0415
 
     load_spec(pipeline)
-    load_settings(env, lake_root=lake, gates=gates)
+    load_settings(env, lake_root=lake, gates=gates, memory_limit=memory_limit)
     for option, path in (("--source", source), ("--bronze", bronze)):
         if path is not None and not path.exists():
             raise ConfigurationError(f"{option} {path}: no such file or folder")

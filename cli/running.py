@@ -1,7 +1,7 @@
 """The commands that run flows in this process: run, ingest, dims and demo.
 
-Belongs here: turning options into a flow's parameters, and a flow's outcome into text, JSON and
-an exit status. Does not belong here: what a flow does.
+Belongs here: turning options into a flow's parameters. Does not belong here: what a flow does, or
+how the outcome of a run is told (`run_outcome.py`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import shutil
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,21 +19,13 @@ from cli.options import Bronze, Env, Gates, Json, LakeRoot, Pipeline, RunDate
 from cli.output import err_console, print_json
 from cli.prefect_api import PrefectApi
 from cli.progress import log_to
-from tasks.contracts.errors import ConfigurationError, MedallionError
+from cli.run_outcome import Outcome, show
+from tasks.contracts.errors import ConfigurationError
 from tasks.quick_imports import no_garbage
-
-if TYPE_CHECKING:
-    from tasks.contracts.release import PublishedTable
-    from tasks.contracts.run_record import RunRecord
 
 DEMO_ORDERS, DEMO_DAYS, DEMO_SEED, DEMO_DIRT = 20_000, 30, 7, 0.02
 DEMO_FIRST_DAY = date(2024, 1, 1)
-NOTICEABLE_SECONDS = 0.5
 DEMO_DELIVERIES = "demo_deliveries"
-
-
-class RunBrokenError(MedallionError):
-    """A run that failed: its text is what went wrong."""
 
 
 def register(app: typer.Typer) -> None:
@@ -53,19 +45,40 @@ def run(
     bronze: Bronze = None,
     lake: LakeRoot = None,
     gates: Gates = None,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Compute everything, whatever is there already.")
+    ] = False,
+    memory_limit: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="What DuckDB may use before it spills, such as 2GB."),
+    ] = None,
     env: Env = None,
     as_json: Json = False,
 ) -> None:
     """Run a pipeline from bronze to gold and publish all of it at once.
 
+    Only what new bronze can have changed is computed; the rest is carried over from the release
+    before.
+
     [dim]medallion run ecommerce --source deliveries/ --run-date 2024-01-14[/dim]
     """
-    check_call(pipeline, env, lake, gates, source, bronze)
+    check_call(pipeline, env, lake, gates, source, bronze, memory_limit)
     api = PrefectApi()
     api.start()
     warm_dbt_up(pipeline, env, lake)
-    outcome = _run_flow(api, pipeline, run_date, source, bronze, lake, gates, env)
-    _show(outcome, as_json)
+    outcome = _run_flow(
+        api,
+        pipeline,
+        run_date,
+        source,
+        bronze,
+        lake,
+        gates,
+        env,
+        full_refresh=full_refresh,
+        memory_limit=memory_limit,
+    )
+    show(outcome, as_json)
 
 
 def ingest(
@@ -174,14 +187,13 @@ def demo(
             first_day=DEMO_FIRST_DAY,
             only_days=covered,
         )
-    outcome: dict[str, Any] = {}
     for source, day in ((first, last - 1), (second, last)):
         when = datetime.combine(date.fromordinal(day), datetime.min.time(), UTC)
         say(f"\nThe day of {when:%Y-%m-%d}", style="bold")
         outcome = _run_flow(
             api, "ecommerce", when, source, None, lake, None, "local", last=day == last
         )
-        _show(outcome, as_json and day == last)
+        show(outcome, as_json and day == last)
     query = f'medallion query ecommerce --lake {lake} "from gold.fct_daily_dashboard"'
     say(f"\nAsk it something:  {query}")
 
@@ -196,8 +208,10 @@ def _run_flow(
     gates: Literal["warn", "strict"] | None,
     env: str | None,
     *,
+    full_refresh: bool = False,
+    memory_limit: str | None = None,
     last: bool = True,
-) -> dict[str, Any]:
+) -> Outcome:
     """Run the main flow; return what it recorded, whether it published or failed."""
     with no_garbage():
         from flows.run import RunFailedError, run_pipeline  # noqa: PLC0415 - while the API starts
@@ -214,71 +228,9 @@ def _run_flow(
                 source=absolute_text(source),
                 gates=gates,
                 environment=env,
+                full_refresh=full_refresh,
+                memory_limit=memory_limit,
             )
         except RunFailedError as error:
-            return {
-                "record": error.record,
-                "tables": {},
-                "report": error.report,
-                "cause": error.__cause__,
-                "waited": api.waited_seconds,
-            }
-    return {
-        "record": done.record,
-        "tables": done.tables,
-        "report": done.report,
-        "cause": None,
-        "waited": api.waited_seconds,
-    }
-
-
-def _show(outcome: dict[str, Any], as_json: bool) -> None:
-    """Print a run's outcome; raise if it failed, with the exit status of its cause."""
-    from tasks.reports.terminal_summary import summary_tables  # noqa: PLC0415
-
-    record = cast("RunRecord", outcome["record"])
-    err_console().print(summary_tables(record, outcome["report"]))
-    if outcome["waited"] > NOTICEABLE_SECONDS:
-        err_console().print(
-            f"waited {outcome['waited']:.1f} s for the Prefect API", style="dim", highlight=False
-        )
-    if as_json:
-        print_json(run_document(record, outcome["tables"], outcome["report"]))
-    cause = outcome["cause"]
-    if cause is not None:
-        if isinstance(cause, MedallionError):
-            raise cause
-        raise RunBrokenError(f"{type(cause).__name__}: {cause}") from cause
-
-
-def run_document(
-    record: RunRecord, tables: dict[str, PublishedTable], report: str
-) -> dict[str, Any]:
-    """Return what `run --json` prints."""
-    counts: dict[str, dict[str, int | None]] = {
-        name: {"rows": table.rows} for name, table in sorted(tables.items()) if not table.internal
-    }
-    for entry in record.tables:
-        if entry.layer == "silver":
-            counts[entry.table] = {
-                "bronze": entry.rows_in,
-                "rows": entry.rows_out,
-                "quarantined": entry.quarantined,
-                "superseded": entry.superseded,
-            }
-    return {
-        "pipeline": record.pipeline,
-        "run_id": record.run_id,
-        "run_date": record.run_date,
-        "release": record.release,
-        "status": record.status,
-        "seconds": record.seconds,
-        "stages": {stage.stage: stage.seconds for stage in record.stages},
-        "tables": counts,
-        "gates": [
-            gate.model_dump(include={"layer", "table", "check", "status", "observed", "threshold"})
-            for gate in record.gates
-        ],
-        "report": report,
-        "error": record.error,
-    }
+            return Outcome(error.record, {}, error.report, error.__cause__, api.waited_seconds)
+    return Outcome(done.record, done.tables, done.report, None, api.waited_seconds)
