@@ -24,6 +24,7 @@ from tasks.contracts.run_record import (
     StageRecord,
     TableRecord,
 )
+from tasks.contracts.spec import Spec
 from tasks.daily_files import files_of_run
 from tasks.gates import enforce
 from tasks.run_base import Base
@@ -101,9 +102,8 @@ class RunState:
         self, status: RunStatus, *, release: int | None = None, error: str | None = None
     ) -> RunRecord:
         """Return the run's record as of now."""
-        order = {"silver": 0, "dims": 1, "enriched": 2, "gold": 3}
         chart = self.run.spec.chart
-        names = sorted(self.records, key=lambda name: order.get(name.partition(".")[0], 9))
+        names = [name for name in _declared(self.run.spec) if name in self.records]
         return RunRecord(
             pipeline=self.run.pipeline,
             run_id=self.run.run_id,
@@ -141,3 +141,16 @@ class RunState:
         if record.layer == "silver" and bare in self.inventory:
             figures["rows_new"] = self.inventory[bare].without(self.base.known(bare)).rows
         return record.model_copy(update=figures)
+
+
+def _declared(spec: Spec) -> list[str]:
+    """The tables of a run in the order of the layers and, in each, of the specification.
+
+    Steps that run side by side end in any order.
+    """
+    return [
+        *(f"silver.{table.name}" for table in spec.tables),
+        *(f"dims.{dimension.name}" for dimension in spec.dimensions),
+        *(f"enriched.{transform.name}" for transform in spec.transforms),
+        *(f"gold.{fact.name}" for fact in spec.gold),
+    ]

@@ -96,10 +96,11 @@ def plain_value(value: float | int | str | None) -> str:
 def plain_pair(
     observed: float | int | str | None, threshold: float | int | str | None
 ) -> tuple[str, str]:
-    """What a check observed and demands; where both would read the same, in full."""
+    """What a check observed and demands; a near miss with as many digits as tell it apart."""
     texts = plain_value(observed), plain_value(threshold)
     if texts[0] == texts[1] and observed != threshold and isinstance(observed, float):
-        return repr(observed), texts[1]
+        longer = (f"{observed:,.{digits}g}" for digits in range(_LONG_FRACTION + 1, 17))
+        return next((text for text in longer if text != texts[1]), repr(observed)), texts[1]
     return texts
 
 

@@ -46,9 +46,8 @@ def summary_tables(record: RunRecord, report_path: str | None = None) -> Rendera
         head.append(_error(record.error))
     if record.stages:
         head.append(_stage_line(record))
-    built = f"{base_sentence(record)} {carried_sentence(record)}".strip()
-    if built:
-        head.append(Text(printable(built), overflow="fold"))
+    built = (base_sentence(record), carried_sentence(record))
+    head += [Text(printable(sentence), overflow="fold") for sentence in built if sentence]
     blocks: list[list[RenderableType]] = [
         head,
         [_accounting(record)] if table_flows(record) else [],
