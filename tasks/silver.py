@@ -36,11 +36,13 @@ from tasks.unreadable_files import unreadable_files
 class SilverBuild:
     """What one dbt invocation has done: row counts and touched partitions by table, its nodes.
 
-    Without partitions in `touched` a table was computed whole.
+    Without partitions in `touched` a table was computed whole. Of the touched partitions the
+    `rewritten` ones hold released rows, too: their files of the release go.
     """
 
     counts: Mapping[str, SilverCounts] = field(default_factory=dict)
     touched: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    rewritten: Mapping[str, frozenset[str]] = field(default_factory=dict)
     nodes: tuple[DbtNode, ...] = ()
 
     def seconds(self, table: Table) -> float:
@@ -96,12 +98,17 @@ def build_silver(
     require_models(nodes, models, f"dbt/models/{run.pipeline}")
     counts = read_counts(inputs.outputs["audit.row_counts"], run.spec, base.release)
     if base.release is None:
-        return SilverBuild(counts, {}, tuple(nodes))
-    touched: dict[str, set[str]] = {name: set() for name in tables}
-    for row in pq.read_table(inputs.outputs["audit.touched"] / "part-0.parquet").to_pylist():
-        touched[row["table_name"]].add(row["value"])
-    frozen = {name: frozenset(values) for name, values in touched.items()}
-    return SilverBuild(counts, frozen, tuple(nodes))
+        return SilverBuild(counts, nodes=tuple(nodes))
+    rows = pq.read_table(inputs.outputs["audit.touched"] / "part-0.parquet").to_pylist()
+    touched = {
+        name: frozenset(row["value"] for row in rows if row["table_name"] == name)
+        for name in tables
+    }
+    rewritten = {
+        name: frozenset(r["value"] for r in rows if r["table_name"] == name and r["is_rewritten"])
+        for name in tables
+    }
+    return SilverBuild(counts, touched, rewritten, tuple(nodes))
 
 
 def read_counts(folder: Path, spec: Spec, release: Release | None) -> dict[str, SilverCounts]:
@@ -125,9 +132,8 @@ def read_counts(folder: Path, spec: Spec, release: Release | None) -> dict[str, 
 def carried_build(release: Release, tables: Iterable[str]) -> SilverBuild:
     """Return the build of tables that stay as they were released."""
     names = list(tables)
-    return SilverBuild(
-        {name: release.counts[name] for name in names}, dict.fromkeys(names, frozenset())
-    )
+    none: dict[str, frozenset[str]] = dict.fromkeys(names, frozenset())
+    return SilverBuild({name: release.counts[name] for name in names}, none, none)
 
 
 def silver_change(table: Table, made: SilverBuild) -> TableChange:
@@ -168,11 +174,11 @@ def describe_silver(
         key=table.key,
         partition_column=table.business_date_column if partition_expression(table) else None,
     )
-    touched = made.touched.get(name)
+    rewritten = made.rewritten.get(name)
     silver = with_carried(
         written,
         released,
-        lambda f: touched is not None and partition_of(f.partition) not in touched,
+        lambda f: rewritten is not None and partition_of(f.partition) not in rewritten,
     )
     new_rejects = describe_table(run.lake.silver, "silver", run.prefix(table.quarantine_name))
     quarantine = with_carried(new_rejects, rejected, keep_rejects(table, new_rejects)).model_copy(

@@ -20,6 +20,8 @@ from tasks.sql_text import quoted, select_of
 _GRAINS = {"day": "%Y-%m-%d", "month": "%Y-%m"}
 _FAMILIES = {"VARCHAR": "string", "BIGINT": "integer", "DOUBLE": "float", "BOOLEAN": "boolean"}
 NO_DATE = "unknown"
+# A day that gets new rows is written anew once it lies in so many files: each costs its readers.
+MOST_FILES = 32
 
 
 def partition_expression(table: Table) -> str | None:
@@ -88,6 +90,7 @@ def silver_inputs(
     more: dict[str, Any] = {
         "standing": standing,
         "standing_rows": rows,
+        "most_files": MOST_FILES,
         "carried": carried,
         "building": list(tables),
     }

@@ -3,8 +3,9 @@
     few small days, at a time, so that memory and spilled data stay small however many days there are. The
     model's SQL selects the rows of one batch by the SQL variables batch_from, batch_until and batch_days.
 
-    On top of a release only days that have new valid rows are written, anew, with the released rows of those
-    days; the files of the other days stay.
+    On top of a release new valid rows become further files of their days, and all files of the release stay: what
+    a run writes is what is new. A day is written anew, with its released rows, when a new copy displaces one of
+    them, or when it has come to lie in many files.
 #}
 {% materialization published_by_day, adapter='duckdb' %}
     {%- set target_relation = this.incorporate(type='view') -%}
@@ -21,15 +22,13 @@
     {%- for batch in day_batches(name) -%}
         {% do run_query("set variable batch_from = timestamp '" ~ batch[0] ~ "'") %}
         {% do run_query("set variable batch_until = timestamp '" ~ batch[-1] ~ "' + interval 1 day") %}
-        {% do run_query("set variable batch_days = ['" ~ batch | join("', '") ~ "']::date[]") %}
+        {% do run_query("set variable batch_days = " ~ days_of(batch)) %}
         {%- set found = find_superseded(name) -%}
+        {% do find_rewritten_days(name, batch) %}
         {%- set totals.new = totals.new + found['new'] -%}
         {%- set totals.standing = totals.standing + found['standing'] -%}
         {%- set totals.keys = totals.keys + found['keys'] -%}
         {%- if found['won'] -%}
-            {% do run_query(
-                "insert into audit.touched select '" ~ name ~ "', strftime(unnest(getvariable('batch_days')), '%Y-%m-%d')"
-            ) %}
             {%- if batch | length == 1 -%}
                 {% do run_query("copy (" ~ sql ~ ") to '" ~ folder ~ "/" ~ batch[0] ~ "-0.parquet'
                     (format parquet, compression " ~ var('compression', 'snappy') ~ ")") %}
@@ -46,8 +45,9 @@
     {%- if not files -%}
         {% do run_query("set variable batch_from = timestamp '1970-01-01'") %}
         {% do run_query("set variable batch_until = timestamp '1970-01-01'") %}
-        {% do run_query("set variable batch_days = []::date[]") %}
+        {% do run_query("set variable batch_days = " ~ days_of([])) %}
         {% do find_superseded(name) %}
+        {% do find_rewritten_days(name, []) %}
         {%- set files = [given ~ '/part-0.parquet'] -%}
         {% do run_query("copy (" ~ sql ~ ") to '" ~ folder ~ "/part-0.parquet' (format parquet)") %}
     {%- endif -%}
@@ -62,6 +62,42 @@
     {{ run_hooks(post_hooks, inside_transaction=False) }}
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
+
+{#
+    Sets the SQL variable rewritten_days for a batch whose superseded rows are known, and records the days that get
+    new rows in audit.touched.
+#}
+{% macro find_rewritten_days(name, batch) %}
+    {%- set table = run_value('tables')[name] -%}
+    {%- set prefix = 'silver.' ~ name -%}
+    {%- set scattered = [] -%}
+    {%- set standing = (run_value('standing') or {}).get(name, {}) -%}
+    {%- for day in batch if standing.get(day, []) | length >= (run_value('most_files') or 1) -%}
+        {%- do scattered.append(day) -%}
+    {%- endfor -%}
+    {% do run_query(
+        "set variable rewritten_days = (
+            select list_distinct(coalesce(list(day), []::date[]) || " ~ days_of(scattered) ~ ")
+            from " ~ prefix ~ "_superseded where event_id is not null
+        )"
+    ) %}
+    {%- if is_standing(name) -%}
+        {% do run_query(
+            "insert into audit.touched
+            select '" ~ name ~ "', strftime(day, '%Y-%m-%d'), list_contains(getvariable('rewritten_days'), day)
+            from (
+                select distinct cast(" ~ table['business_date']['day_of'] ~ " as date) as day
+                from " ~ prefix ~ "_batch
+                anti join (select _file, _row from " ~ prefix ~ "_superseded where event_id is null) as superseded
+                    using (_file, _row)
+            )"
+        ) %}
+    {%- endif -%}
+{% endmacro %}
+
+{% macro days_of(texts) -%}
+    [{% for text in texts %}'{{ text }}'{{ ', ' if not loop.last }}{% endfor %}]::date[]
+{%- endmacro %}
 
 {# The days that have new valid rows, in batches: big days alone, small ones together. #}
 {% macro day_batches(name) %}

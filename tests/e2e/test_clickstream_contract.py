@@ -194,14 +194,19 @@ def test_files_that_come_one_by_one_give_what_one_run_over_all_gives(
         expected.pop("accounting")
         assert problems(lake, expected, RUN_COLUMNS) == [], name
         if name == "z.csv":
-            assert_only_new_days_rewritten(lake, days[0], day)
+            assert_only_new_rows_written(lake, days[0], day)
 
 
-def assert_only_new_days_rewritten(lake: Path, first: date, second: date) -> None:
-    """`third_file` has events of three days; its one bad line has no day."""
-    new = {date(2024, 3, 3), date(2024, 3, 8), date(2024, 3, 12)}
-    for row in found_in(lake, "silver.events_cleaned").dicts():
-        written = second if row["event_date"] in new else first
+def assert_only_new_rows_written(lake: Path, first: date, second: date) -> None:
+    """The second file's rows were added to their days, which hold rows of the first file, too."""
+    rows = found_in(lake, "silver.events_cleaned").dicts()
+    days = {
+        name: {r["event_date"] for r in rows if r["source_file"] == name}
+        for name in ("m.csv", "z.csv")
+    }
+    assert days["m.csv"] & days["z.csv"]
+    for row in rows:
+        written = second if row["source_file"] == "z.csv" else first
         assert row["processed_timestamp"] == datetime.combine(written, time()), row
 
 

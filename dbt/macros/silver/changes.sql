@@ -66,7 +66,7 @@ inner join previous.{{ name }} as previous using ({{ key }})
 where winners.{{ date }} is distinct from previous.{{ date }}
     {% endcall %}
     {% call statement() %}
-insert into audit.touched select '{{ name }}', value from silver.{{ name }}_touched
+insert into audit.touched select '{{ name }}', value, true from silver.{{ name }}_touched
     {% endcall %}
 {%- endif -%}
 {% endmacro %}
@@ -131,14 +131,16 @@ insert into audit.touched select '{{ name }}', value from silver.{{ name }}_touc
     {{ partition_expression('silver.' ~ name) or "''" }}
 {%- endmacro %}
 
-{# Files of the release that stay: those of the partitions that are not touched. #}
+{# Files of the release that stay: those of the partitions that are not written anew. #}
 {% macro standing_files(name) %}
     {% set kept = [] %}
     {% set partitions = (run_value('standing') or {}).get(name) %}
     {% if execute and partitions %}
-        {% set touched = run_query("select value from audit.touched where table_name = '" ~ name ~ "'") %}
-        {% set touched = touched.columns[0].values() | list %}
-        {% for value, files in partitions.items() if value not in touched %}
+        {% set rewritten = run_query(
+            "select value from audit.touched where is_rewritten and table_name = '" ~ name ~ "'"
+        ) %}
+        {% set rewritten = rewritten.columns[0].values() | list %}
+        {% for value, files in partitions.items() if value not in rewritten %}
             {% do kept.extend(files) %}
         {% endfor %}
     {% endif %}

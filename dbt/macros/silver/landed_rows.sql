@@ -90,3 +90,14 @@ where
     and {{ date }} < cast(getvariable('batch_until') as date)
     and list_contains(getvariable('batch_days'), {{ date }})
 {% endmacro %}
+
+{# The released rows of those days among them that are written anew. #}
+{% macro rewritten_rows(name) %}
+{%- set date = run_value('tables')[name]['business_date']['name'] -%}
+select *
+from previous.{{ name }}
+where
+    {{ date }} >= cast(getvariable('batch_from') as date)
+    and {{ date }} < cast(getvariable('batch_until') as date)
+    and list_contains(getvariable('rewritten_days'), {{ date }})
+{% endmacro %}

@@ -10,7 +10,9 @@
             'create or replace table audit.row_counts (table_name varchar, bronze bigint, quarantined bigint, '
             ~ 'orphans bigint, valid bigint, distinct_keys bigint, rivals bigint)'
         ) %}
-        {% do run_query('create or replace table audit.touched (table_name varchar, value varchar)') %}
+        {% do run_query(
+            'create or replace table audit.touched (table_name varchar, value varchar, is_rewritten boolean)'
+        ) %}
     {% endif %}
 {% endmacro %}
 

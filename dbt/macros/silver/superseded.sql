@@ -3,7 +3,8 @@
     day, as its timestamp is part of the key. Keys are compared by a hash first, over all rows; only the rows
     whose hash occurs more than once, which are few, are compared in full and sorted.
       silver.<table>_batch        the valid new rows of these days, with `key_hash`
-      silver.<table>_superseded   a row a copy that goes: its place in bronze, or the `event_id` of a released row
+      silver.<table>_superseded   a row a copy that goes: its place in bronze, or the `event_id` of a released row,
+                                  and its day
     Returns {new: valid new rows, standing: released rows, keys: distinct keys, won: new rows that stay}.
 #}
 {% macro find_superseded(name) %}
@@ -28,17 +29,17 @@
     {% do run_query(
         'create or replace table ' ~ prefix ~ '_ranked as
         select
-            _file, _row, event_id,
+            _file, _row, event_id, day,
             row_number() over (
                 partition by ' ~ key ~ '
                 order by ' ~ (table['first_by'] + rest) | join(', ') ~ ', event_id nulls last, _file, _row
             ) as precedence
         from (
-            select ' ~ compared ~ ', _file, _row, cast(null as varchar) as event_id
+            select ' ~ compared ~ ', _file, _row, cast(null as varchar) as event_id, cast(null as date) as day
             from ' ~ prefix ~ '_batch
             where key_hash in (select key_hash from ' ~ prefix ~ '_groups where copies > 1)
             ' ~ ('union all
-            select ' ~ compared ~ ', null, null, event_id
+            select ' ~ compared ~ ', null, null, event_id, ' ~ table['business_date']['name'] ~ '
             from (' ~ released_rows_of_batch(name) ~ ') as released
             where hash(' ~ key ~ ') in (select key_hash from ' ~ prefix ~ '_groups where copies > 1)'
             if is_standing(name) else '') ~ '
@@ -46,7 +47,7 @@
     ) %}
     {% do run_query(
         'create or replace table ' ~ prefix ~ '_superseded as
-        select _file, _row, event_id from ' ~ prefix ~ '_ranked where precedence > 1'
+        select _file, _row, event_id, day from ' ~ prefix ~ '_ranked where precedence > 1'
     ) %}
     {%- set found = run_query(
         'select

@@ -40,7 +40,7 @@ from winners
 {%- if is_standing('events_cleaned') %}
 union all
 select released.* replace (cast({{ run_date() }} as timestamp) as processed_timestamp)
-from ({{ released_rows_of_batch('events_cleaned') }}) as released
+from ({{ rewritten_rows('events_cleaned') }}) as released
 anti join (select event_id from silver.events_cleaned_superseded where event_id is not null) as superseded
     using (event_id)
 {%- endif %}
