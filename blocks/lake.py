@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from blocks.store import LocalStore, Store
+from blocks.store import Store
+from blocks.stores.local import LocalStore
 
 LAYER_ROOTS = ("bronze", "silver", "gold")
 

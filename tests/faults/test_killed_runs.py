@@ -123,7 +123,7 @@ import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from blocks.lake import local_lake
-from blocks.store import LocalStore
+from blocks.stores.local import LocalStore
 from tasks.releases import next_number, publish, read_current, read_release
 
 moment, lake = sys.argv[1], local_lake(Path(sys.argv[2]))

@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from blocks.store import LocalStore
+from blocks.stores.local import LocalStore
 from tasks.contracts.spec import Spec
 from tasks.landing import LandingReport, land
 from tasks.source_files import find_sources

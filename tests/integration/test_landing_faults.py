@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from blocks.store import LocalStore
+from blocks.stores.local import LocalStore
 from tasks import bronze_manifests, landing
 from tasks.contracts.errors import IngestError
 from tests.integration.landing_shop import (

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from blocks.lake import local_lake
-from blocks.store import LocalStore
+from blocks.stores.local import LocalStore
 from tasks import line_landing
 from tasks.bronze_inventory import bronze_selects, take_inventory
 from tasks.contracts.errors import IngestError

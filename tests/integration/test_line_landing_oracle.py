@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from blocks.store import LocalStore
+from blocks.stores.local import LocalStore
 from tasks.landing import land
 from tasks.sample_data.clickstream_files import write_clickstream
 from tasks.source_files import find_sources

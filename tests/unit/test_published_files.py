@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from blocks.store import LocalStore
+from blocks.stores.local import LocalStore
 from tasks.published_files import describe_table, duckdb_type, flatten_partitions
 from tasks.sql_text import select_of
 

@@ -17,13 +17,14 @@ from pathlib import Path
 
 import pytest
 
-from blocks import store as store_module
-from blocks.store import LocalStore, Store, VersionConflictError
+from blocks.store import Store, VersionConflictError
+from blocks.stores import local as store_module
+from blocks.stores.local import LocalStore
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from blocks.store import LocalStore
+from blocks.stores.local import LocalStore
 with LocalStore(Path(sys.argv[1])).exclusive("a/pointer"):
     print("held", flush=True)
     time.sleep(60)
