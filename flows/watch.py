@@ -2,7 +2,7 @@
 
 Belongs here: what one batch does, for the command that watches a folder and for the deployment
 that an event triggers. Does not belong here: when a batch is due (`tasks/arrivals.py`), waiting
-for one (`cli/watching.py`), landing and the run itself (`flows/ingest.py`, `flows/run.py`).
+for one (`cli/watcher.py`), landing and the run itself (`flows/ingest.py`, `flows/run.py`).
 """
 
 from __future__ import annotations
