@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,12 +21,21 @@ from prefect.utilities.importtools import import_object
 
 from blocks.settings import _VARIABLES, Settings
 from cli.app import app
-from tasks.specs import known_pipelines
+from flows.ingest import ingest
+from flows.run import run_pipeline
+from flows.watch import process_arrivals
+from tasks.specs import known_pipelines, load_spec
 
 PROJECT = Path(__file__).parents[2]
 PREFECT: dict[str, Any] = yaml.safe_load((PROJECT / "prefect.yaml").read_text())
 DEPLOYMENTS: list[dict[str, Any]] = PREFECT["deployments"]
 README = (PROJECT / "README.md").read_text()
+CALLS = [
+    line
+    for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    for line in block.replace("\\\n", " ").splitlines()
+    if line.startswith("medallion ")
+]
 ARRIVALS = [e for e in DEPLOYMENTS if e["entrypoint"] == "flows/watch.py:process_arrivals"]
 each_arrival = pytest.mark.parametrize("entry", ARRIVALS, ids=lambda d: d["name"])
 each_deployment = pytest.mark.parametrize("entry", DEPLOYMENTS, ids=lambda d: d["name"])
@@ -75,8 +85,17 @@ def test_arrivals_of_a_pipeline_start_its_deployment(entry: dict[str, Any]) -> N
     assert set(trigger.parameters or ()) <= set(inspect.signature(flow_of(entry).fn).parameters)
 
 
-def test_every_pipeline_has_a_deployment_for_arrivals() -> None:
-    assert {entry["parameters"]["pipeline"] for entry in ARRIVALS} == set(known_pipelines())
+@pytest.mark.parametrize("flow", [run_pipeline, ingest, process_arrivals], ids=lambda f: f.name)
+def test_every_pipeline_has_a_deployment_of(flow: Flow[..., Any]) -> None:
+    pipelines = [e["parameters"]["pipeline"] for e in DEPLOYMENTS if flow_of(e) is flow]
+    assert sorted(pipelines) == sorted(known_pipelines())
+
+
+@each_deployment
+def test_one_run_at_a_time_publishes(entry: dict[str, Any]) -> None:
+    publishes = flow_of(entry) in (run_pipeline, process_arrivals)
+    limit = {"limit": 1, "collision_strategy": "ENQUEUE"} if publishes else None
+    assert entry.get("concurrency_limit") == limit
 
 
 def test_names_are_given_once() -> None:
@@ -115,6 +134,26 @@ def test_the_readme_lists_the_commands_with_what_they_need() -> None:
         required = {p.opts[0] for p in command.params if p.required and p.opts[0].startswith("-")}
         assert required <= listed[name], name
         assert {o for o in listed[name] if o.startswith("--")} <= known, name
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_the_commands_of_the_readme_can_be_called(call: str) -> None:
+    _, command, *arguments = shlex.split(call, comments=True)
+    found = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
+    given = found.make_context(command, arguments).params  # refuses what it does not know
+    assert given.get("pipeline", "ecommerce") in known_pipelines()
+
+
+def test_the_readme_lists_the_tables_of_the_clickstream() -> None:
+    spec = load_spec("clickstream")
+    (events,) = spec.tables
+    published = {f"silver.{events.name}", f"silver.{events.quarantine_name}"}
+    published |= {f"gold.{fact.name}" for fact in spec.gold if not fact.internal}
+    section = README.partition("\n## Clickstream\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+\.\w+)` \|", section, re.MULTILINE)) == published
+    wanted = spec.gate_thresholds(events.name).quality_score_above
+    assert wanted is not None
+    assert f"exceed {100 * wanted:g} % (`quality_score_above`)" in section
 
 
 def test_the_prefect_version_is_the_one_that_is_installed() -> None:
