@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.contracts.changes import TableChange
-from tasks.contracts.release import PublishedTable, Release
+from tasks.contracts.release import Release
 from tasks.run_base import Base
 from tasks.run_context import RunContext
 from tasks.sql_text import select_of
@@ -34,12 +34,9 @@ def merging_inputs(
         return {}, more
     days = sorted({day for name in silver for day in changes[name].dates})
     selects = {
-        f"previous.{name.partition('.')[2]}": [_on_days(run, release.tables[name], changes[name])]
-        for name in silver
+        f"previous.{name.partition('.')[2]}": [select_of(run.urls(release.tables[name]))]
+        for name in (*silver, *(f"gold.{fact.name}" for fact in run.spec.gold))
     }
-    for fact in run.spec.gold:
-        released = release.tables[f"gold.{fact.name}"]
-        selects[f"previous.{fact.name}"] = [select_of(run.urls(released))]
     return selects, more | {"base": {"dates": [day.isoformat() for day in days]}}
 
 
@@ -48,11 +45,3 @@ def reaches_further(run: RunContext, release: Release) -> bool:
     if run.as_of is None or release.as_of is None:
         return run.as_of is release.as_of
     return run.as_of >= release.as_of
-
-
-def _on_days(run: RunContext, table: PublishedTable, change: TableChange) -> str:
-    days = {day.isoformat() for day in change.dates}
-    files = tuple(file for file in table.files if set(file.partition.values()) & days)
-    if files:
-        return select_of(run.urls(table.model_copy(update={"files": files})))
-    return f"{select_of(run.urls(table)[:1])} where false"

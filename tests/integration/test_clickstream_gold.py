@@ -29,7 +29,14 @@ from tests.oracle.clickstream_gold import GOLD, gold_tables
 SPEC = load_spec("clickstream")
 MODELS = DBT / "models" / "clickstream"
 TABLES = [fact.name for fact in SPEC.gold]
-HELPERS = {"recomputed_dates", "session_steps", "user_products", "product_counts"}
+HELPERS = {
+    "earlier_events",
+    "new_events",
+    "product_counts",
+    "recomputed_dates",
+    "session_steps",
+    "user_products",
+}
 RECONCILIATIONS = {"clickstream_revenue_agrees", "clickstream_events_agree"}
 SELECTED = ("path:models/clickstream/gold", "path:tests/reconciliation/clickstream")
 TYPES: dict[str, pl.DataType] = {
@@ -81,8 +88,7 @@ class Runs:
         more: dict[str, Any] = {"as_of": as_of.isoformat() if as_of else None, "base": None}
         if base is not None:
             more["base"] = {"dates": [day.isoformat() for day in sorted(changed)]}
-            old = [files for day, files in base.silver.items() if day in changed]
-            selects["previous.events_cleaned"] = self._events(old)
+            selects["previous.events_cleaned"] = self._events(base.silver.values())
             for table in TABLES:
                 files = sorted((base.folder / table).glob("*.parquet"))
                 selects[f"previous.{table}"] = [select_of(map(str, files))]
@@ -269,7 +275,7 @@ def test_unit_tests_of_the_models_pass(tmp_path: Path) -> None:
     assert parsed.success, parsed.exception
     select = ("--select", "path:models/clickstream/gold,test_type:unit")
     results = node_results("test", *select, run={}, folder=tmp_path, manifest=parsed.result)
-    assert len(results) == 26
+    assert len(results) == 27
     assert {name: str(r.message) for name, r in results.items() if r.status not in GOOD} == {}
     tested = {result.node.tested_node_unique_id.split(".")[-1] for result in results.values()}
     assert tested == {*TABLES, *HELPERS}

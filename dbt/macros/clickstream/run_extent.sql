@@ -17,25 +17,13 @@
     {{ day ~ ' <= ' ~ as_of() if run_value('as_of') else 'true' }}
 {%- endmacro %}
 
-{#
-    Condition: the user's rows need to be computed from the events. Everybody's in a run over everything; else of
-    those who occur on a recomputed day, of their whole history.
-#}
-{% macro is_recomputed_user(user_id) -%}
-    {%- if builds_on_release() -%}
-    {{ user_id }} in (
-        select seen.user_id
-        from {{ source('silver', 'events_cleaned') }} as seen
-        inner join {{ ref('recomputed_dates') }} as recomputed on seen.event_date = recomputed.event_date
-    )
-    {%- else -%}
-    true
-    {%- endif -%}
-{%- endmacro %}
-
 {# Condition: the day is one whose events are counted in this run. #}
 {% macro is_recomputed_date(day) -%}
+    {%- if builds_on_release() -%}
     {{ day }} in (select recomputed.event_date from {{ ref('recomputed_dates') }} as recomputed)
+    {%- else -%}
+    {{ is_counted(day) }}
+    {%- endif -%}
 {%- endmacro %}
 
 {# Whether the release before is built on, and not everything computed anew; an empty text if not. #}

@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('recomputed_dates') }}
 with sessions as (
     -- A session counts once in a cell, also when several users share it.
     select

@@ -1,4 +1,5 @@
-with totals as (
+-- depends_on: {{ ref('recomputed_dates') }}, {{ ref('new_events') }}, {{ ref('earlier_events') }}
+with counted as (
     select
         user_id,
         count(distinct user_session) as total_sessions,
@@ -11,32 +12,59 @@ with totals as (
     group by user_id
 ),
 
-views as (
-    select
-        user_id,
-        count(*) as unique_products_viewed
-    from {{ ref('user_products') }}
-    where total_views > 0
-    group by user_id
-)
-
-select
-    totals.user_id,
-    totals.total_sessions,
-    totals.total_events,
-    totals.total_views,
-    totals.total_cart_adds,
-    totals.total_cart_removals,
-    totals.total_purchases,
-    coalesce(views.unique_products_viewed, 0) as unique_products_viewed,
-    totals.total_revenue,
-    totals.first_activity_date,
-    totals.last_activity_date,
-    totals.unique_days_active,
-    totals.last_purchase_time
-from totals
-left join views on totals.user_id = views.user_id
 {% if builds_on_release() -%}
+    -- What the release before had counted of the recomputed days.
+    replaced as (
+        select
+            user_id,
+            {{ event_sums() }}
+        from {{ source('previous', 'events_cleaned') }}
+        where event_date <= {{ previous_as_of() }} and {{ is_recomputed_date('event_date') }}
+        group by user_id
+    ),
+
+    new_sessions as (
+        {{ newly_seen('user_id', 'user_session') }}
+    ),
+
+    new_days as (
+        {{ newly_seen('user_id', 'event_date') }}
+    ),
+
+    new_products as (
+        {{ newly_seen('user_id', 'product_id', "event_type = 'view'") }}
+    )
+
+    select
+        counted.user_id,
+        coalesce(previous.total_sessions, 0) + coalesce(new_sessions.newly_seen, 0) as total_sessions,
+        {{ with_replaced('total_events', count_type()) }} as total_events,
+        {{ with_replaced('total_views', count_type()) }} as total_views,
+        {{ with_replaced('total_cart_adds', count_type()) }} as total_cart_adds,
+        {{ with_replaced('total_cart_removals', count_type()) }} as total_cart_removals,
+        {{ with_replaced('total_purchases', count_type()) }} as total_purchases,
+        coalesce(previous.unique_products_viewed, 0)
+        + coalesce(new_products.newly_seen, 0) as unique_products_viewed,
+        {{ with_replaced('total_revenue', money_type()) }} as total_revenue,
+        case
+            when previous.first_activity_date < counted.first_activity_date then previous.first_activity_date
+            else counted.first_activity_date
+        end as first_activity_date,
+        case
+            when previous.last_activity_date > counted.last_activity_date then previous.last_activity_date
+            else counted.last_activity_date
+        end as last_activity_date,
+        coalesce(previous.unique_days_active, 0) + coalesce(new_days.newly_seen, 0) as unique_days_active,
+        case
+            when previous.last_purchase_time > counted.last_purchase_time then previous.last_purchase_time
+            else coalesce(counted.last_purchase_time, previous.last_purchase_time)
+        end as last_purchase_time
+    from counted
+    left join {{ source('previous', 'customer_activity') }} as previous on counted.user_id = previous.user_id
+    left join replaced on counted.user_id = replaced.user_id
+    left join new_sessions on counted.user_id = new_sessions.user_id
+    left join new_days on counted.user_id = new_days.user_id
+    left join new_products on counted.user_id = new_products.user_id
     union all
     select
         previous.user_id,
@@ -53,6 +81,32 @@ left join views on totals.user_id = views.user_id
         previous.unique_days_active,
         previous.last_purchase_time
     from {{ source('previous', 'customer_activity') }} as previous
-    left join totals on previous.user_id = totals.user_id
-    where totals.user_id is null
+    left join counted on previous.user_id = counted.user_id
+    where counted.user_id is null
+{%- else -%}
+    views as (
+        select
+            user_id,
+            count(*) as unique_products_viewed
+        from {{ ref('user_products') }}
+        where total_views > 0
+        group by user_id
+    )
+
+    select
+        counted.user_id,
+        counted.total_sessions,
+        counted.total_events,
+        counted.total_views,
+        counted.total_cart_adds,
+        counted.total_cart_removals,
+        counted.total_purchases,
+        coalesce(views.unique_products_viewed, 0) as unique_products_viewed,
+        counted.total_revenue,
+        counted.first_activity_date,
+        counted.last_activity_date,
+        counted.unique_days_active,
+        counted.last_purchase_time
+    from counted
+    left join views on counted.user_id = views.user_id
 {%- endif %}

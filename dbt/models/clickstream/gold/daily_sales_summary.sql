@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('recomputed_dates') }}
 with user_days as (
     select
         event_date,

@@ -1,4 +1,4 @@
--- depends_on: {{ ref('recomputed_dates') }}
+-- depends_on: {{ ref('recomputed_dates') }}, {{ ref('new_events') }}, {{ ref('earlier_events') }}
 {% if builds_on_release() -%}
     -- What the release before had counted of the recomputed days.
     with replaced as (
@@ -11,21 +11,8 @@
         group by product_id
     ),
 
-    -- Pairs that neither stand on another day nor were among the replaced.
     new_users as (
-        select pairs.product_id, count(*) as unique_users
-        from {{ ref('user_products') }} as pairs
-        where
-            pairs.standing_events = 0
-            and not exists (
-                select 1
-                from {{ source('previous', 'events_cleaned') }} as earlier
-                where
-                    earlier.event_date <= {{ previous_as_of() }}
-                    and earlier.product_id = pairs.product_id
-                    and earlier.user_id = pairs.user_id
-            )
-        group by pairs.product_id
+        {{ newly_seen('product_id', 'user_id') }}
     )
 
     select
@@ -40,7 +27,7 @@
         {{ with_replaced('total_purchases', count_type()) }} as total_purchases,
         {{ with_replaced('total_revenue', money_type()) }} as total_revenue,
         {{ with_replaced('total_price', money_type()) }} as total_price,
-        coalesce(previous.unique_users, 0) + coalesce(new_users.unique_users, 0) as unique_users,
+        coalesce(previous.unique_users, 0) + coalesce(new_users.newly_seen, 0) as unique_users,
         {{ of_later_event('latest_event_time') }} as latest_event_time
     from {{ ref('product_counts') }} as counted
     left join replaced on counted.product_id = replaced.product_id

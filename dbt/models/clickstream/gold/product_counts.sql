@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('recomputed_dates') }}
 -- Each step reads its columns from silver anew: rows that several steps share would be copied first, ids and
 -- all. A product hardly ever changes its category or brand, so that there is nearly one variant a product.
 with variants as (

@@ -1,6 +1,5 @@
 -- depends_on: {{ ref('recomputed_dates') }}
--- The one pass over the text of sessions. The users of a recomputed day are here with all their days, so that
--- their own rows will be true, and those of the recomputed days, on which nobody else occurs.
+-- The one pass over the text of sessions.
 select
     event_date,
     category_l1,
@@ -9,5 +8,5 @@ select
     {{ event_sums() }},
     max(case when event_type = 'purchase' then event_time end) as last_purchase_time
 from {{ source('silver', 'events_cleaned') }}
-where {{ is_counted('event_date') }} and {{ is_recomputed_user('user_id') }}
+where {{ is_recomputed_date('event_date') }}
 group by event_date, category_l1, user_id, user_session

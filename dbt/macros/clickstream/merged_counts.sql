@@ -1,0 +1,42 @@
+{#
+    A sum of the release before (`previous`), less that of events on the recomputed days as they were (`replaced`),
+    plus that of those as they are (`counted`).
+#}
+{% macro with_replaced(sum, type) -%}
+    cast(coalesce(previous.{{ sum }}, 0) - coalesce(replaced.{{ sum }}, 0) + counted.{{ sum }} as {{ type }})
+{%- endmacro %}
+
+{#
+    The column as its later event has it. Events do not vanish: had the latest one been among the replaced, it would be
+    among the counted, too, and these win.
+#}
+{% macro of_later_event(column) -%}
+    case
+        when previous.latest_event_time > counted.latest_event_time then previous.{{ column }}
+        else counted.{{ column }}
+    end
+{%- endmacro %}
+
+{#
+    How many values of `counted` each `per` has met for the first time, as `newly_seen`. All columns are part of an
+    event's key, and events do not vanish: what was seen once stays so, and the counts of distinct values add up.
+#}
+{% macro newly_seen(per, counted, condition='true') -%}
+    select
+        fresh.{{ per }},
+        count(*) as newly_seen
+    from (
+        select distinct
+            {{ per }},
+            {{ counted }}
+        from {{ ref('new_events') }}
+        where {{ condition }}
+    ) as fresh
+    where
+        not exists (
+            select 1
+            from {{ ref('earlier_events') }} as earlier
+            where earlier.{{ per }} = fresh.{{ per }} and earlier.{{ counted }} = fresh.{{ counted }} and {{ condition }}
+        )
+    group by fresh.{{ per }}
+{%- endmacro %}
