@@ -6,13 +6,24 @@ writing the objects, or what they mean.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from blocks.store import Store
 from blocks.stores.local import LocalStore
+from blocks.stores.opening import open_store
+from tasks.contracts.errors import ConfigurationError
 
 LAYER_ROOTS = ("bronze", "silver", "gold")
+
+
+def default_scratch() -> Path:
+    """The folder of this user among the machine's temporary ones."""
+    return Path(tempfile.gettempdir()) / f"medallion-{os.getuid()}"
 
 
 @dataclass(frozen=True)
@@ -21,6 +32,7 @@ class Lake:
 
     `control` holds releases, pointers, audit records and reports; `bronze` may be a folder that
     another team writes (then its tables lie directly below it and nothing is landed there).
+    `scratch` is a folder of this machine for copies of what lies in object stores.
     """
 
     control: Store
@@ -28,6 +40,7 @@ class Lake:
     silver: Store
     gold: Store
     foreign_bronze: bool = False
+    scratch: Path = field(default_factory=default_scratch)
 
     def store_of(self, layer: str) -> Store:
         """Return the store of `layer`; dims and enriched tables lie with silver."""
@@ -35,6 +48,21 @@ class Lake:
 
     def bronze_prefix(self, pipeline: str) -> str:
         return "" if self.foreign_bronze else f"{pipeline}/"
+
+    def dbt_cache(self, pipeline: str) -> Path:
+        """The local folder in which dbt keeps what it parsed; it costs seconds to make anew."""
+        key = f"{pipeline}/.dbt"
+        return self.control.local_path(key) or self.own_scratch() / key
+
+    def own_scratch(self) -> Path:
+        """Return `scratch`, made for this user alone; raises ConfigurationError if it is not."""
+        self.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.scratch.is_symlink() or self.scratch.stat().st_uid != os.getuid():
+            raise ConfigurationError(
+                f"the scratch folder {self.scratch} belongs to somebody else; remove it, or set "
+                "TMPDIR to a folder of your own"
+            )
+        return self.scratch
 
     @staticmethod
     def pointer_key(pipeline: str) -> str:
@@ -72,5 +100,21 @@ def local_lake(root: Path, bronze: Path | None = None) -> Lake:
         bronze=LocalStore(bronze if bronze is not None else root / "bronze"),
         silver=LocalStore(root / "silver"),
         gold=LocalStore(root / "gold"),
+        foreign_bronze=bronze is not None,
+    )
+
+
+def open_lake(roots: Mapping[str, str], bronze: Path | None = None, **access: Any) -> Lake:
+    """A lake with one root a layer: `control`, `bronze`, `silver` and `gold`, paths or URLs.
+
+    `access` opens those that are object stores (see `open_store`); `bronze` is a folder that is
+    read in place instead of the lake's own. Raises ConfigurationError.
+    """
+    stores = {layer: open_store(roots[layer], **access) for layer in ("control", *LAYER_ROOTS)}
+    return Lake(
+        control=stores["control"],
+        bronze=stores["bronze"] if bronze is None else LocalStore(bronze),
+        silver=stores["silver"],
+        gold=stores["gold"],
         foreign_bronze=bronze is not None,
     )

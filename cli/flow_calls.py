@@ -39,8 +39,8 @@ def warm_dbt_up(pipeline: str, env: str | None, lake: Path | None) -> None:
     from tasks.dbt_runs import warm_up  # noqa: PLC0415
     from tasks.specs import load_spec  # noqa: PLC0415
 
-    control = load_settings(env, lake_root=lake).lake().control
-    warm_up(Path(control.url(f"{pipeline}/.dbt")), load_spec(pipeline))
+    opened = load_settings(env, lake_root=lake).lake()
+    warm_up(opened.dbt_cache(pipeline), load_spec(pipeline))
 
 
 def load_transforms(pipeline: str) -> None:

@@ -186,9 +186,11 @@ def _hash(lake: Lake, name: str, table: PublishedTable) -> str:
     import duckdb  # noqa: PLC0415
 
     from tasks.content_hash import content_hash  # noqa: PLC0415
+    from tasks.mirror import passing_mirror  # noqa: PLC0415
 
     try:
-        return content_hash(table_urls(lake, table), table.columns)
+        with passing_mirror(lake) as mirror:
+            return content_hash(mirror.paths(table.files), table.columns)
     except duckdb.Error as error:
         raise ReleaseError(f"{name} cannot be read: {str(error).splitlines()[0]}") from error
 

@@ -85,10 +85,14 @@ def query(
     shape = _chosen(row_format, as_json)
     settings, opened = environment_lake(env, lake)
     document = read_release(opened, known_pipeline(pipeline), release)
-    from tasks.release_views import release_views, select  # noqa: PLC0415
+    from tasks.release_views import release_views, select, tables_of  # noqa: PLC0415
 
     with release_views(
-        opened, document, threads=settings.threads, memory_limit=settings.memory_limit
+        opened,
+        document,
+        tables=tables_of(sql, opened, document),
+        threads=settings.threads,
+        memory_limit=settings.memory_limit,
     ) as connection:
         _write(select(connection, sql), shape, limit)
 
@@ -125,7 +129,11 @@ def quarantine(
     wanted = None if table is None else _quarantined_table(table, known)
     head = {"pipeline": pipeline, "release": document.release, "run_id": document.run_id}
     with release_views(
-        opened, document, threads=settings.threads, memory_limit=settings.memory_limit
+        opened,
+        document,
+        tables=known.values() if wanted is None else {known[wanted]},
+        threads=settings.threads,
+        memory_limit=settings.memory_limit,
     ) as connection:
         if wanted is not None:
             found = quarantined_rows(connection, known[wanted], reason)

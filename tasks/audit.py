@@ -17,7 +17,7 @@ from blocks.lake import Lake
 from tasks.contracts.release import PublishedTable
 from tasks.contracts.run_record import DayFigure, PastRun, RunRecord
 from tasks.contracts.spec import DailyChart
-from tasks.releases import table_urls
+from tasks.mirror import Mirror
 from tasks.reports.html_report import html_report
 from tasks.reports.quality_markdown import quality_markdown
 
@@ -133,7 +133,7 @@ def as_past(record: RunRecord) -> PastRun:
 
 
 def daily_figures(
-    lake: Lake, chart: DailyChart, table: PublishedTable, *, until: date, days: int = 120
+    mirror: Mirror, chart: DailyChart, table: PublishedTable, *, until: date, days: int = 120
 ) -> tuple[DayFigure, ...]:
     """Read the days of the report's chart with the band outside which a day is anomalous.
 
@@ -142,7 +142,7 @@ def daily_figures(
     if not {chart.date, chart.value} <= set(table.columns):
         return ()
     rows = (
-        pl.scan_parquet(table_urls(lake, table), hive_partitioning=False)
+        pl.scan_parquet(mirror.paths(table.files), hive_partitioning=False)
         .filter(pl.col(chart.date) <= until)
         .sort(chart.date)
         .tail(days)

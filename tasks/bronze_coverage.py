@@ -15,6 +15,7 @@ from tasks.contracts.errors import ReleaseError
 from tasks.contracts.release import Release
 from tasks.contracts.spec import Spec
 from tasks.landing import LandedBatch
+from tasks.mirror import passing_mirror
 from tasks.releases import read_current, read_release
 
 
@@ -28,11 +29,14 @@ def unpublished_tables(
     """
     seen = _seen(lake, spec.pipeline)
     found = []
-    for table in spec.tables:
-        known = seen.get(table.name, frozenset())
-        now = take_inventory(lake, spec, table, run_date, threads=threads, known=known)
-        if now.without(known).files:
-            found.append(table.name)
+    with passing_mirror(lake) as mirror:
+        for table in spec.tables:
+            known = seen.get(table.name, frozenset())
+            now = take_inventory(
+                lake, spec, table, run_date, threads=threads, known=known, mirror=mirror
+            )
+            if now.without(known).files:
+                found.append(table.name)
     return tuple(found)
 
 

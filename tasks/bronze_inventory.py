@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
@@ -23,6 +23,7 @@ from blocks.lake import Lake
 from tasks.bronze_schema import required_columns, schema_problems, type_family
 from tasks.contracts.manifest import BATCH_FOLDER, MANIFEST_NAME, Manifest, ManifestFile
 from tasks.contracts.spec import Spec, Table
+from tasks.mirror import CONNECTIONS, Mirror
 from tasks.sql_text import quoted
 
 UNKNOWN_PARTITION = "__HIVE_DEFAULT_PARTITION__"
@@ -38,13 +39,17 @@ class Problem:
 
 @dataclass(frozen=True)
 class BronzeFile:
-    """A verified file. `types` are the families (string, integer ...) of the specified columns."""
+    """A verified file. `types` are the families (string, integer ...) of the specified columns.
+
+    Engines read it at `path`, which is a file of this machine; people know it by its `url`.
+    """
 
     url: str
     rows: int
     bytes: int
     types: tuple[tuple[str, str], ...]
     identity: str
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,12 @@ class _Listed:
     key: str
     entry: ManifestFile
     landed_here: bool
+    bytes: int
+
+    @property
+    def expected_identity(self) -> str:
+        """The identity that the file has if its manifest is right."""
+        return _identity(self, self.entry.rows)
 
 
 def take_inventory(
@@ -101,18 +112,22 @@ def take_inventory(
     *,
     threads: int = 2,
     known: frozenset[str] = frozenset(),
+    mirror: Mirror | None = None,
 ) -> BronzeTable:
     """Verify what the manifests of `table` list in the partitions that `run_date` sees.
 
     A file whose identity is `known`, because an earlier run verified and used it, is not opened.
+    Bronze in an object store needs a `mirror` of the lake, to which the files to be opened come.
     """
+    mirror = mirror or Mirror(lake)
     prefix = f"{lake.bronze_prefix(spec.pipeline)}{table.bronze_name}/"
     problems: list[Problem] = []
     drift: list[str] = []
-    keys = lake.bronze.list(prefix)
+    keys = {entry.key: entry.bytes for entry in lake.bronze.entries(prefix)}
     listed = _listed_files(lake, table, prefix, keys, run_date, problems, drift)
+    mirror.bring("bronze", (i.key for i in listed if i.expected_identity not in known))
     with ThreadPoolExecutor(max_workers=threads) as pool:
-        verified = list(pool.map(lambda item: _verified(lake, spec, table, item, known), listed))
+        verified = list(pool.map(lambda item: _verified(mirror, spec, table, item, known), listed))
     files: list[BronzeFile] = []
     for item in verified:
         files.extend(item.files)
@@ -144,21 +159,26 @@ def _listed_files(
     lake: Lake,
     table: Table,
     prefix: str,
-    keys: Sequence[str],
+    sizes: Mapping[str, int],
     run_date: date,
     problems: list[Problem],
     drift: list[str],
 ) -> list[_Listed]:
-    present = set(keys)
-    folders = {key.rpartition("/")[0] for key in keys if key.endswith(".parquet")}
+    present = set(sizes)
+    folders = {key.rpartition("/")[0] for key in sizes if key.endswith(".parquet")}
     listed: dict[str, _Listed] = {}
-    manifests = [key for key in keys if key.endswith(f"/{MANIFEST_NAME}")]
-    for key in manifests:
+    manifests = [key for key in sizes if key.endswith(f"/{MANIFEST_NAME}")]
+    folders -= {key.rpartition("/")[0] for key in manifests}
+    visible = [
+        key
+        for key in manifests
+        if is_visible(table, key.rpartition("/")[0].removeprefix(prefix), run_date)
+    ]
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        contents = list(pool.map(lake.bronze.read, visible))
+    for key, content in zip(visible, contents, strict=True):
         folder = key.rpartition("/")[0]
-        folders.discard(folder)
-        if not is_visible(table, folder.removeprefix(prefix), run_date):
-            continue
-        manifest = _manifest(lake, table, key, problems)
+        manifest = _manifest(lake, table, key, content, problems)
         if manifest is None:
             continue
         for entry in manifest.files:
@@ -187,7 +207,8 @@ def _listed_files(
                     )
                 )
                 continue
-            listed[found] = _Listed(found, entry, manifest.columns is not None)
+            landed_here = manifest.columns is not None
+            listed[found] = _Listed(found, entry, landed_here, sizes[found])
     for folder in sorted(folders):
         partition = folder.removeprefix(prefix)
         if is_visible(table, partition, run_date):
@@ -205,10 +226,12 @@ def _resolve(prefix: str, folder: str, path: str, present: set[str]) -> str | No
     return by_name if by_name in present else None
 
 
-def _manifest(lake: Lake, table: Table, key: str, problems: list[Problem]) -> Manifest | None:
+def _manifest(
+    lake: Lake, table: Table, key: str, content: bytes, problems: list[Problem]
+) -> Manifest | None:
     where = lake.bronze.url(key)
     try:
-        manifest = Manifest.model_validate_json(lake.bronze.read(key))
+        manifest = Manifest.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the document"
@@ -236,19 +259,16 @@ def _manifest(lake: Lake, table: Table, key: str, problems: list[Problem]) -> Ma
 
 
 def _verified(
-    lake: Lake, spec: Spec, table: Table, listed: _Listed, known: frozenset[str]
+    mirror: Mirror, spec: Spec, table: Table, listed: _Listed, known: frozenset[str]
 ) -> BronzeTable:
-    url = lake.bronze.url(listed.key)
+    url, path = mirror.lake.bronze.url(listed.key), mirror.path("bronze", listed.key)
     name = table.bronze_name
-    if known:
-        size = Path(url).stat().st_size
-        identity = _identity(listed, listed.entry.rows, size)
-        if identity in known:
-            return BronzeTable(
-                table.name, (BronzeFile(url, listed.entry.rows, size, (), identity),)
-            )
+    identity = listed.expected_identity
+    if identity in known:
+        file = BronzeFile(url, listed.entry.rows, listed.bytes, (), identity, path)
+        return BronzeTable(table.name, (file,))
     try:
-        metadata = pq.read_metadata(url)
+        metadata = pq.read_metadata(path)
         schema = metadata.schema.to_arrow_schema()
     except (OSError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0][:200]
@@ -264,7 +284,7 @@ def _verified(
             )
         )
     if listed.entry.sha256 is not None:
-        with Path(url).open("rb") as opened:
+        with Path(path).open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
         if digest != listed.entry.sha256:
             problems.append(
@@ -280,16 +300,15 @@ def _verified(
         for column in found
         if column not in expected
     )
-    size = Path(url).stat().st_size
-    identity = _identity(listed, metadata.num_rows, size)
+    identity = _identity(listed, metadata.num_rows)
     types = tuple((column, found.get(column, "null")) for column in expected)
-    file = BronzeFile(url, metadata.num_rows, size, types, identity)
+    file = BronzeFile(url, metadata.num_rows, listed.bytes, types, identity, path)
     return BronzeTable(table.name, (file,), tuple(problems), drift)
 
 
-def _identity(listed: _Listed, rows: int, size: int) -> str:
+def _identity(listed: _Listed, rows: int) -> str:
     content = listed.entry.sha256 or listed.entry.checksum or "-"
-    return f"{listed.key}|{rows}|{size}|{content}"
+    return f"{listed.key}|{rows}|{listed.bytes}|{content}"
 
 
 _SQL_TYPES = {
@@ -310,7 +329,7 @@ def bronze_selects(table: BronzeTable, expected: Mapping[str, str]) -> list[str]
     expected = {**expected, **dict(table.columns)}
     groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for file in table.files:
-        groups.setdefault(file.types, []).append(file.url)
+        groups.setdefault(file.types, []).append(file.path)
     if not groups:
         nulls = [f"cast(null as {_SQL_TYPES[kind]}) as {c}" for c, kind in expected.items()]
         nulls += ["cast(null as varchar) as _file", "cast(null as bigint) as _row"]

@@ -59,23 +59,22 @@ def write_record(store: Store, table_prefix: str, record: BatchRecord) -> None:
 @contextmanager
 def staging(store: Store, table_prefix: str) -> Iterator[Path]:
     """Give a folder for unfinished files, on the disk of the lake where that is a local one."""
-    url = store.url(table_prefix.rstrip("/"))
-    if "://" in url:
+    table = store.local_path(table_prefix.rstrip("/"))
+    if table is None:
         with TemporaryDirectory(prefix="landing-") as folder:
             yield Path(folder)
         return
-    Path(url).mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".landing-", dir=url) as folder:
+    table.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".landing-", dir=table) as folder:
         yield Path(folder)
 
 
 def place_file(store: Store, staged: Path, key: str) -> None:
     """Give the finished file `staged` its final name: no reader ever sees a part of it."""
-    url = store.url(key)
-    if "://" in url:
-        store.write(key, staged.read_bytes())
+    target = store.local_path(key)
+    if target is None:
+        store.upload(staged, key)
         return
-    target = Path(url)
     target.parent.mkdir(parents=True, exist_ok=True)
     _sync(staged)
     staged.replace(target)

@@ -180,10 +180,12 @@ def keep_snapshot(run: RunContext, dimension: Dimension, written: Path, inputs: 
     """Move a snapshot that passed its gate to its partition, and list it in the manifest."""
     prefix = f"{run.lake.dimension_prefix(run.pipeline)}/{dimension.name}"
     key = f"{prefix}/snapshot_dt={run.run_date.isoformat()}/{run.run_id}.parquet"
-    target = Path(run.lake.silver.url(key))
+    files = run.mirror.store_of("silver")
+    target = files.path(key)
     target.parent.mkdir(parents=True, exist_ok=True)
     written.rename(target)
-    table = describe_table(run.lake.silver, "silver", key, key=run.spec.table(dimension.table).key)
+    table = describe_table(files, "silver", key, key=run.spec.table(dimension.table).key)
+    run.mirror.send(table.files)
     manifest = SnapshotManifest(
         dimension=dimension.name,
         snapshot_dt=run.run_date,

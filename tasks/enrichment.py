@@ -170,7 +170,7 @@ def _cut_along(transform: Transform) -> str | None:
 def _described(run: RunContext, transform: Transform) -> PublishedTable:
     """Describe what was written to the run's own folder."""
     return describe_table(
-        run.lake.silver,
+        run.mirror.store_of("silver"),
         "silver",
         run.prefix(transform.name),
         key=transform.key,

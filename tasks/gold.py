@@ -121,7 +121,7 @@ def describe_fact(
     """Describe a fact as it is now: the files of this run, and those that it carries over."""
     flatten_partitions(run.folder("gold", fact.name))
     written = describe_table(
-        run.lake.gold,
+        run.mirror.store_of("gold"),
         "gold",
         run.prefix(fact.name),
         key=fact.key,

@@ -87,5 +87,4 @@ def scan_days(
 
 def scan_files(run: RunContext, files: Iterable[PublishedFile]) -> pl.LazyFrame:
     """Return the rows of exactly these files."""
-    urls = [run.lake.store_of(file.root).url(file.path) for file in files]
-    return pl.scan_parquet(urls, hive_partitioning=False)
+    return pl.scan_parquet(run.paths(list(files)), hive_partitioning=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from tasks.audit import AUDIT_SCHEMA
 from tasks.contracts.errors import ConfigurationError, ReleaseError
 from tasks.contracts.release import PublishedTable, Release
 from tasks.landing_sql import identifier
-from tasks.releases import table_urls
+from tasks.mirror import Mirror, passing_mirror
 from tasks.sql_text import quoted, select_of
 
 AUDIT_VIEW = "audit.runs"
@@ -37,14 +37,20 @@ class Rows:
 
 @contextlib.contextmanager
 def release_views(
-    lake: Lake, release: Release, *, threads: int = 1, memory_limit: str = "1500MB"
+    lake: Lake,
+    release: Release,
+    *,
+    tables: Collection[str] | None = None,
+    threads: int = 1,
+    memory_limit: str = "1500MB",
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open an in-memory DuckDB with a view for each table that `release` shows, and `audit.runs`.
 
     Views are named as the tables are (`silver.orders`). `audit.runs` has a row a table and run of
-    the pipeline (columns: `audit.AUDIT_SCHEMA`). The connection can read those files and no
-    others; whoever runs SQL of a stranger does so through `select`, which also keeps it from
-    writing. Raises ReleaseError when a file of the release cannot be read.
+    the pipeline (columns: `audit.AUDIT_SCHEMA`). `tables` limits the views: what lies in an object
+    store must be fetched first. The connection can read the files of its views and no others;
+    whoever runs SQL of a stranger does so through `select`, which also keeps it from writing.
+    Raises ReleaseError when a file of the release cannot be read.
     """
     settings: dict[str, str | bool | int | float | list[str]] = {
         "threads": threads,
@@ -53,16 +59,36 @@ def release_views(
         "autoload_known_extensions": False,
         "python_enable_replacements": False,
     }
-    with tempfile.TemporaryDirectory(prefix="medallion-query-") as spill:
+    shown = {name: t for name, t in release.shown.items() if tables is None or name in tables}
+    with (
+        tempfile.TemporaryDirectory(prefix="medallion-query-") as spill,
+        passing_mirror(lake) as mirror,
+    ):
         settings["temp_directory"] = spill
+        files = {name: mirror.paths(table.files) for name, table in shown.items()}
+        files[AUDIT_VIEW] = []
+        if tables is None or AUDIT_VIEW in tables:
+            files[AUDIT_VIEW] = _audit_files(mirror, release.pipeline)
         with duckdb.connect(config=settings) as connection:
             connection.execute("set TimeZone = 'UTC'")
             try:
-                _create_views(connection, lake, release)
+                _create_views(connection, shown, files)
             except duckdb.IOException as error:
                 raise ReleaseError(_unreadable(release, error)) from error
-            _lock(connection, _all_urls(lake, release))
+            _lock(connection, [path for paths in files.values() for path in paths])
             yield connection
+
+
+def tables_of(sql: str, lake: Lake, release: Release) -> set[str] | None:
+    """Return the tables that `sql` reads; None stands for all, also where nothing is fetched."""
+    if lake.silver.local_path("") is not None and lake.gold.local_path("") is not None:
+        return None
+    try:
+        named = duckdb.get_table_names(sql, qualified=True)
+    except duckdb.Error:
+        return None
+    found = {name.partition(" AS ")[0].replace('"', "").lower() for name in named}
+    return found if found and found <= {*release.shown, AUDIT_VIEW} else None
 
 
 def select(
@@ -85,11 +111,12 @@ def select(
     return Rows(dict(zip(names, types, strict=True)), _batched(connection))
 
 
-def audit_urls(lake: Lake, pipeline: str) -> list[str]:
+def _audit_files(mirror: Mirror, pipeline: str) -> list[str]:
     """Return where the audit rows of the pipeline's runs are, oldest run first."""
-    prefix = lake.audit_key(pipeline, "").rpartition("/")[0] + "/"
-    keys = [key for key in lake.control.list(prefix) if key.endswith(".parquet")]
-    return [lake.control.url(key) for key in keys]
+    prefix = mirror.lake.audit_key(pipeline, "").rpartition("/")[0] + "/"
+    keys = [key for key in mirror.lake.control.list(prefix) if key.endswith(".parquet")]
+    mirror.bring("control", keys)
+    return [mirror.path("control", key) for key in keys]
 
 
 def view_name(table: str) -> str:
@@ -97,30 +124,28 @@ def view_name(table: str) -> str:
     return ".".join(identifier(part) for part in table.split(".", 1))
 
 
-def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake, release: Release) -> None:
-    schemas = {name.partition(".")[0] for name in release.shown} | {"audit"}
+def _create_views(
+    connection: duckdb.DuckDBPyConnection,
+    shown: Mapping[str, PublishedTable],
+    files: Mapping[str, list[str]],
+) -> None:
+    schemas = {name.partition(".")[0] for name in shown} | {"audit"}
     for schema in sorted(schemas):
         connection.execute(f"create schema if not exists {identifier(schema)}")
-    for name, table in release.shown.items():
-        connection.execute(f"create view {view_name(name)} as {_contents(lake, table)}")
-    runs = audit_urls(lake, release.pipeline)
-    if runs:
-        connection.execute(f"create view {AUDIT_VIEW} as {select_of(runs)}")
+    for name, table in shown.items():
+        connection.execute(f"create view {view_name(name)} as {_contents(table, files[name])}")
+    if files[AUDIT_VIEW]:
+        connection.execute(f"create view {AUDIT_VIEW} as {select_of(files[AUDIT_VIEW])}")
     else:
         empty = pl.DataFrame(schema=AUDIT_SCHEMA).to_arrow()
         connection.from_arrow(empty).create(AUDIT_VIEW)
 
 
-def _contents(lake: Lake, table: PublishedTable) -> str:
-    if table.files:
-        return select_of(table_urls(lake, table))
+def _contents(table: PublishedTable, files: Sequence[str]) -> str:
+    if files:
+        return select_of(files)
     typed = [f"cast(null as {kind}) as {identifier(n)}" for n, kind in table.columns.items()]
     return f"select {', '.join(typed) or 'null as empty'} where false"
-
-
-def _all_urls(lake: Lake, release: Release) -> list[str]:
-    urls = [url for table in release.shown.values() for url in table_urls(lake, table)]
-    return urls + audit_urls(lake, release.pipeline)
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, urls: Sequence[str]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -55,15 +54,15 @@ def read_release(lake: Lake, pipeline: str, number: int | None = None) -> Releas
     unknown = f"{pipeline} has no release {number}; see `medallion releases {pipeline}`"
     if number > pointer.release:
         raise ReleaseError(unknown)
-    key = lake.release_key(pipeline, number)
-    try:
-        content = lake.control.read(key)
-    except FileNotFoundError as error:
-        raise ReleaseError(unknown) from error
-    is_current = number == pointer.release
-    if is_current and hashlib.sha256(content).hexdigest() != pointer.sha256:
-        raise ReleaseError(f"{lake.control.url(key)} is not the document that the pointer names")
-    return _parsed(Release, content, lake.control.url(key))
+    where = lake.control.url(lake.release_key(pipeline, number))
+    content = _read(lake, lake.release_key(pipeline, number))
+    if number == pointer.release:
+        present, content = content, _named_document(lake, pointer, content)
+        if present is not None and content is None:
+            raise ReleaseError(f"{where} is not the document that the pointer names")
+    if content is None:
+        raise ReleaseError(unknown)
+    return _parsed(Release, content, where)
 
 
 def read_base(lake: Lake, pipeline: str) -> tuple[Current, Release | None]:
@@ -71,14 +70,8 @@ def read_base(lake: Lake, pipeline: str) -> tuple[Current, Release | None]:
     current = read_current(lake, pipeline)
     if current.pointer is None:
         return current, None
-    content: bytes | None
-    try:
-        content = lake.control.read(lake.release_key(pipeline, current.pointer.release))
-    except FileNotFoundError:
-        content = None
-    if content is None or hashlib.sha256(content).hexdigest() != current.pointer.sha256:
-        return current, None
-    return current, Release.model_validate_json(content)
+    content = _named_document(lake, current.pointer)
+    return current, None if content is None else Release.model_validate_json(content)
 
 
 def list_releases(lake: Lake, pipeline: str) -> list[Release]:
@@ -102,6 +95,10 @@ def publish(lake: Lake, release: Release, base: Current) -> Release:
     """Write the release document, then swap the pointer, if it still is where `base` saw it.
 
     Raises PublishConflictError if another publisher was first; nothing that exists is changed then.
+
+    The swap alone decides, so that this holds on object stores too, where nobody can be held off.
+    A document that is there already under this number is of a publisher that died, or of one that
+    is about to swap: it stays, and this release's lies beside it until the pointer names it.
     """
     pipeline = release.pipeline
     key = lake.pointer_key(pipeline)
@@ -113,18 +110,88 @@ def publish(lake: Lake, release: Release, base: Current) -> Release:
         updated_at=release.created_at,
         sha256=hashlib.sha256(content).hexdigest(),
     )
-    # Under the lock a document of this number can only be a dead publisher's: it may be replaced.
-    with lake.control.exclusive(key):
+    with lake.control.exclusive(key):  # spares conflicts where there are locks
         if lake.control.read_versioned(key)[1] != base.version:
             raise PublishConflictError(_conflict(lake, pipeline, base))
-        lake.control.write(lake.release_key(pipeline, release.release), content)
+        if base.pointer is not None:
+            _settle(lake, base.pointer)
+        _write_document(lake, pointer, content)
         try:
             lake.control.swap(
                 key, pointer.model_dump_json(indent=1).encode(), expected=base.version
             )
         except VersionConflictError as error:
-            raise PublishConflictError(_conflict(lake, pipeline, base)) from error
+            if not _is_published(lake, pointer):
+                lake.control.delete([_draft_key(lake, pointer)])
+                raise PublishConflictError(_conflict(lake, pipeline, base)) from error
+        _settle(lake, pointer)
     return release
+
+
+def _draft_key(lake: Lake, pointer: Pointer) -> str:
+    """Return where the document of a release lies while another one has its place."""
+    place = lake.release_key(pointer.pipeline, pointer.release).removesuffix(".json")
+    return f"{place}.{pointer.sha256[:16]}.json"
+
+
+def _write_document(lake: Lake, pointer: Pointer, content: bytes) -> None:
+    """Write the document that `pointer` will name: in its place if that is free."""
+    try:
+        lake.control.swap(
+            lake.release_key(pointer.pipeline, pointer.release), content, expected=None
+        )
+    except VersionConflictError:
+        lake.control.write(_draft_key(lake, pointer), content)
+
+
+def _named_document(lake: Lake, pointer: Pointer, present: bytes | None = None) -> bytes | None:
+    """Return the document that `pointer` names, wherever it lies; `present` has its place."""
+    if present is None:
+        present = _read(lake, lake.release_key(pointer.pipeline, pointer.release))
+    if _is(pointer, present):
+        return present
+    draft = _read(lake, _draft_key(lake, pointer))
+    return draft if _is(pointer, draft) else None
+
+
+def _settle(lake: Lake, pointer: Pointer) -> None:
+    """Give the document that the pointer has named its place, if another one was there before.
+
+    Whoever publishes next does it for one that died between its swap and this.
+    """
+    key = lake.release_key(pointer.pipeline, pointer.release)
+    present = _read(lake, key)
+    if _is(pointer, present):
+        return
+    content = _named_document(lake, pointer, present)
+    if content is not None:
+        lake.control.write(key, content)
+        lake.control.delete([_draft_key(lake, pointer)])
+
+
+def _is_published(lake: Lake, pointer: Pointer) -> bool:
+    """Tell whether `pointer` came to stand though its swap was answered with a conflict.
+
+    That reply may be of a second attempt whose first was done, and others may have published since.
+    They settle what they build on, so that the document of an older release is in its place.
+    """
+    now = read_current(lake, pointer.pipeline).pointer
+    if now is None or now.release < pointer.release:
+        return False
+    if now.release == pointer.release:
+        return now.sha256 == pointer.sha256
+    return _is(pointer, _read(lake, lake.release_key(pointer.pipeline, pointer.release)))
+
+
+def _is(pointer: Pointer, content: bytes | None) -> bool:
+    return content is not None and hashlib.sha256(content).hexdigest() == pointer.sha256
+
+
+def _read(lake: Lake, key: str) -> bytes | None:
+    try:
+        return lake.control.read(key)
+    except FileNotFoundError:
+        return None
 
 
 def next_number(base: Current) -> int:
@@ -150,22 +217,18 @@ def roll_back(lake: Lake, pipeline: str, *, to: int, created_at: datetime) -> Re
 
 def missing_files(lake: Lake, release: Release) -> list[PublishedFile]:
     """Return the files of `release` that are not there, or not of their size."""
-    return [
-        file
-        for table in release.tables.values()
-        for file in table.files
-        if _bytes(lake.store_of(file.root).url(file.path)) != file.bytes
-    ]
+    files = [file for table in release.tables.values() for file in table.files]
+    found: dict[tuple[str, str], int | None] = {}
+    for root in sorted({file.root for file in files}):
+        keys = [file.path for file in files if file.root == root]
+        sizes = lake.store_of(root).sizes(keys)
+        found |= {(root, key): size for key, size in zip(keys, sizes, strict=True)}
+    return [file for file in files if found[file.root, file.path] != file.bytes]
 
 
 def table_urls(lake: Lake, table: PublishedTable) -> list[str]:
-    """Return where an engine finds the files of `table`."""
+    """Return the paths or URLs of the files of `table`."""
     return [lake.store_of(file.root).url(file.path) for file in table.files]
-
-
-def _bytes(url: str) -> int | None:
-    path = Path(url)
-    return path.stat().st_size if path.is_file() else None
 
 
 def _conflict(lake: Lake, pipeline: str, base: Current) -> str:

@@ -6,15 +6,18 @@ that a step finds out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 
 from blocks.lake import Lake
 from blocks.settings import Settings
-from tasks.contracts.release import PublishedTable
+from tasks.contracts.release import PublishedFile, PublishedTable
 from tasks.contracts.spec import Spec
 from tasks.dbt_runs import DbtEngine
+from tasks.mirror import Mirror
 
 
 @dataclass(frozen=True)
@@ -43,24 +46,38 @@ class RunContext:
 
     def folder(self, layer: str, table: str) -> Path:
         """The local folder of `prefix`, created."""
-        folder = Path(self.lake.store_of(layer).url(self.prefix(table)))
+        folder = self.mirror.store_of(layer).path(self.prefix(table))
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    @cached_property
+    def mirror(self) -> Mirror:
+        """Where engines read and write files, of a lake on object stores too."""
+        return Mirror(self.lake, self.lake.scratch / "runs" / self.run_id)
 
     @property
     def work_folder(self) -> Path:
         """Scratch space of the run: profiles, spilled data, row counts. Removed at its end."""
-        return Path(self.lake.silver.url(self.prefix(".work")))
+        return self.mirror.store_of("silver").path(self.prefix(".work"))
 
     @property
     def engine(self) -> DbtEngine:
         return DbtEngine(
-            cache=Path(self.lake.control.url(f"{self.pipeline}/.dbt")),
+            cache=self.lake.dbt_cache(self.pipeline),
             work=self.work_folder,
             threads=self.settings.threads,
             memory_limit=self.settings.memory_limit,
         )
 
+    def send(self, *tables: PublishedTable) -> None:
+        """Bring what this run has written of `tables` to where it can be published."""
+        own = f"{self.lake.run_prefix(self.pipeline, self.run_id)}/"
+        self.mirror.send(f for table in tables for f in table.files if f.path.startswith(own))
+
     def urls(self, table: PublishedTable) -> list[str]:
-        """Where an engine finds the files of `table`."""
-        return [self.lake.store_of(file.root).url(file.path) for file in table.files]
+        """Where an engine finds the files of `table`, once they are there; raises ReleaseError."""
+        return self.paths(table.files)
+
+    def paths(self, files: Sequence[PublishedFile]) -> list[str]:
+        """Where an engine finds `files`, once they are there; raises ReleaseError."""
+        return self.mirror.paths(files)

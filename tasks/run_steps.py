@@ -90,6 +90,7 @@ def inspect_bronze(state: RunState, table: str) -> None:
         run.run_date,
         threads=run.settings.threads,
         known=state.base.known(table),
+        mirror=run.mirror,
     )
     state.inventory[table] = found
     state.judge(bronze_gates(run.spec, found))
@@ -129,6 +130,7 @@ def register_silver(state: RunState, table: str) -> None:
     entry = run.spec.table(table)
     made = state.builds[table]
     result = describe_silver(run, entry, state.inventory[table], made, state.base)
+    run.send(result.silver, result.quarantine)
     state.tables[f"silver.{table}"] = result.silver
     state.tables[f"silver.{entry.quarantine_name}"] = result.quarantine
     state.changes[f"silver.{table}"] = silver_change(entry, made)
@@ -202,6 +204,7 @@ def enrich(state: RunState, name: str) -> None:
     table, change = run_transform(run, transform, state.tables, state.base, state.changes)
     gates = judge_transform(run, transform, table, state.tables)
     seconds = time.monotonic() - began
+    run.send(table)
     state.tables[f"enriched.{name}"] = table
     state.changes[f"enriched.{name}"] = change
     state.records[f"enriched.{name}"] = transform_record(transform, table, state.tables, seconds)
@@ -222,6 +225,7 @@ def register_fact(state: RunState, fact: str, made: GoldBuild) -> None:
     """Describe one fact and judge it."""
     entry = next(f for f in state.run.spec.gold if f.name == fact)
     table = describe_fact(state.run, entry, made, state.base)
+    state.run.send(table)
     state.tables[f"gold.{fact}"] = table
     state.changes[f"gold.{fact}"] = made.changes[fact]
     gates = judge_fact(entry, table, made.nodes)
@@ -242,6 +246,7 @@ def judge_reconciliations(state: RunState, made: GoldBuild) -> None:
 def publish_release(state: RunState, base: Current) -> int:
     """Make every table visible at once: one release, one swap."""
     run = state.run
+    run.send(*state.tables.values())  # what is there already is not sent again
     release = Release(
         pipeline=run.pipeline,
         release=next_number(base),
@@ -266,7 +271,7 @@ def report(state: RunState, release: int | None, error: str | None) -> tuple[Run
     state.history = past_runs(run.lake, run.pipeline)
     if chart is not None and chart.table in state.tables:
         state.revenue = daily_figures(
-            run.lake, chart, state.tables[chart.table], until=run.run_date
+            run.mirror, chart, state.tables[chart.table], until=run.run_date
         )
     record = state.record("failed" if error else "published", release=release, error=error)
     path = write_record(run.lake, record)

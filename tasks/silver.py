@@ -168,7 +168,7 @@ def describe_silver(
     folder = run.folder("silver", name)
     flatten_partitions(folder)
     written = describe_table(
-        run.lake.silver,
+        run.mirror.store_of("silver"),
         "silver",
         run.prefix(name),
         key=table.key,
@@ -180,7 +180,9 @@ def describe_silver(
         released,
         lambda f: rewritten is not None and partition_of(f.partition) not in rewritten,
     )
-    new_rejects = describe_table(run.lake.silver, "silver", run.prefix(table.quarantine_name))
+    new_rejects = describe_table(
+        run.mirror.store_of("silver"), "silver", run.prefix(table.quarantine_name)
+    )
     quarantine = with_carried(new_rejects, rejected, keep_rejects(table, new_rejects)).model_copy(
         update={"quarantine_of": f"silver.{name}"}
     )

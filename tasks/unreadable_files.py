@@ -23,7 +23,7 @@ def unreadable_files(tables: Iterable[BronzeTable]) -> list[str]:
                 try:
                     connection.execute(
                         "select sum(hash(r)) from read_parquet($file, hive_partitioning = false) r",
-                        {"file": file.url},
+                        {"file": file.path},
                     ).fetchall()
                 except duckdb.Error as error:
                     reason = str(error).splitlines()[0][:200]

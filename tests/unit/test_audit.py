@@ -24,6 +24,7 @@ from tasks.audit import (
 )
 from tasks.contracts.run_record import DayFigure, GateResult, RunRecord
 from tasks.contracts.spec import DailyChart
+from tasks.mirror import Mirror
 from tasks.published_files import describe_table
 from tests.unit.reports.sample_record import bare_run, failed_run, first_run, published_run
 
@@ -147,16 +148,16 @@ def test_the_chart_has_a_band_where_mean_and_deviation_are_known(lake: Lake) -> 
     folder.mkdir(parents=True)
     rows.write_parquet(folder / "part-0.parquet")
     table = describe_table(lake.gold, "gold", "shop/daily")
-    figures = daily_figures(lake, CHART, table, until=date(2024, 1, 3))
+    figures = daily_figures(Mirror(lake), CHART, table, until=date(2024, 1, 3))
     assert [(f.dt.day, f.net_revenue, f.low, f.high, f.anomaly) for f in figures] == [
         (1, 10.0, None, None, "INSUFFICIENT_HISTORY"),
         (2, 20.0, None, None, "NORMAL"),
         (3, 30.0, 12.0, 28.0, "HIGH"),
     ]
-    (last,) = daily_figures(lake, CHART, table, until=date(2024, 1, 4), days=1)
+    (last,) = daily_figures(Mirror(lake), CHART, table, until=date(2024, 1, 4), days=1)
     assert last.dt == date(2024, 1, 4)
     wide = CHART.model_copy(update={"band": 3.0})
-    (last,) = daily_figures(lake, wide, table, until=date(2024, 1, 4), days=1)
+    (last,) = daily_figures(Mirror(lake), wide, table, until=date(2024, 1, 4), days=1)
     assert (last.low, last.high) == (22.0, 28.0)
 
 
@@ -167,13 +168,13 @@ def test_the_chart_leaves_out_what_the_table_lacks(lake: Lake) -> None:
     rows.write_parquet(folder / "part-0.parquet")
     table = describe_table(lake.gold, "gold", "shop/daily")
     without_band = DayFigure(dt=date(2024, 1, 1), net_revenue=5.0, mean=4.0)
-    assert daily_figures(lake, CHART, table, until=date(2024, 1, 3)) == (without_band,)
+    assert daily_figures(Mirror(lake), CHART, table, until=date(2024, 1, 3)) == (without_band,)
     plain = CHART.model_copy(update={"mean": None, "deviation": None, "anomaly": None})
-    (day,) = daily_figures(lake, plain, table, until=date(2024, 1, 3))
+    (day,) = daily_figures(Mirror(lake), plain, table, until=date(2024, 1, 3))
     assert day == DayFigure(dt=date(2024, 1, 1), net_revenue=5.0)
     for lost in ({"date": "day"}, {"value": "gross"}):
         chart = CHART.model_copy(update=lost)
-        assert daily_figures(lake, chart, table, until=date(2024, 1, 3)) == ()
+        assert daily_figures(Mirror(lake), chart, table, until=date(2024, 1, 3)) == ()
 
 
 def test_reports_hold_no_mark_up_of_the_data(lake: Lake) -> None:
