@@ -18,7 +18,7 @@ from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
-from blocks.settings import load_settings
+from blocks.flow_settings import flow_settings
 from blocks.store import Store
 from tasks.contracts.errors import IngestError
 from tasks.contracts.spec import Spec
@@ -108,7 +108,7 @@ def ingest(
     out); `lake` is the root of a local lake. Raises ConfigurationError and IngestError; files that
     are not at fault are landed nevertheless.
     """
-    settings = load_settings(environment, lake_root=lake)
+    settings = flow_settings(environment, lake_root=lake)
     spec = load_spec(pipeline)
     places = settings.lake()
     prefix = places.bronze_prefix(pipeline)

@@ -16,7 +16,7 @@ from pathlib import Path
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from blocks.settings import load_settings
+from blocks.flow_settings import flow_settings
 from flows.ingest import LandingFailedError, ingest
 from flows.run import RunFailedError, RunOutcome, run_pipeline
 from tasks.arrivals import Arrivals, Pace
@@ -95,7 +95,7 @@ def process_arrivals(
         ConfigurationError: the call, specification or environment is wrong; nothing was begun.
         BatchFailedError: files were refused (the others were processed), or the run failed.
     """
-    settings = load_settings(environment, lake_root=lake, gates=gates)
+    settings = flow_settings(environment, lake_root=lake, gates=gates)
     spec = load_spec(pipeline)
     day = run_date or datetime.now(UTC).date()
     folder = Path(source)

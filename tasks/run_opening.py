@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from pathlib import Path
 
-from blocks.settings import load_settings
+from blocks.flow_settings import flow_settings
 from tasks.contracts.errors import ConfigurationError
 from tasks.contracts.run_record import GateMode
 from tasks.enrichment import check_transform
@@ -39,7 +39,7 @@ def open_run(
     Raises ConfigurationError when a parameter, the specification or the environment is wrong.
     """
     spec = load_spec(pipeline)
-    settings = load_settings(environment, lake_root=lake, gates=gates, memory_limit=memory_limit)
+    settings = flow_settings(environment, lake_root=lake, gates=gates, memory_limit=memory_limit)
     for transform in spec.transforms:
         check_transform(transform)
     if bronze is not None and not Path(bronze).is_dir():

@@ -116,10 +116,18 @@ def test_the_readme_lists_the_settings_with_their_defaults() -> None:
     listed = {variable: (setting, default.strip("`")) for variable, setting, default in rows}
     assert listed.pop("MEDALLION_ENV") == ("", "local")
     assert {variable: setting for variable, (setting, _) in listed.items()} == _VARIABLES
+    special = {"threads": "all cores", "lake_root": Settings().places.root}
     for setting, default in listed.values():
-        field = Settings.model_fields[setting]
-        if setting != "threads":  # as many as the machine has
-            assert str(field.default) == default
+        assert default == special.get(setting) or default == shown(Settings(), setting), setting
+
+
+def shown(settings: Settings, setting: str) -> str:
+    value = getattr(settings, setting)
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 def test_the_readme_lists_the_commands_with_what_they_need() -> None:
