@@ -61,7 +61,8 @@ def run_document(
     }
     for entry in record.tables:
         figures = counts.setdefault(entry.table, {"rows": entry.rows_out})
-        figures["rows_carried"] = entry.rows_carried
+        if entry.rows_carried is not None:
+            figures["rows_carried"] = entry.rows_carried
         if entry.layer == "silver":
             counts[entry.table] = {
                 "bronze": entry.rows_in,

@@ -120,12 +120,9 @@ def lake(copy: Path, source: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     status, document, said = run(copy, lake, "--source", str(source))
     assert status == 0, said
     assert document["status"] == "published"
-    assert document["tables"]["silver.coupons"] == {
-        "bronze": 7,
-        "rows": 4,
-        "quarantined": 3,
-        "superseded": 0,
-    }
+    coupons = document["tables"]["silver.coupons"]
+    counts = ("bronze", "rows", "quarantined", "superseded")
+    assert [coupons[name] for name in counts] == [7, 4, 3, 0]
     return lake
 
 
