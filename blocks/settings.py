@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from blocks.environment_files import DEPLOYMENTS_FOLDER, read_environment
-from blocks.lake import Lake, local_lake
+from blocks.lake import Lake, open_lake
 from blocks.lake_places import LocalPlaces, Places, places_at
 from blocks.secrets import HeldSecret
 from blocks.warehouse_settings import WarehouseSettings
@@ -120,9 +120,9 @@ class Settings(EnvironmentDecisions):
         return self
 
     @property
-    def lake_root(self) -> Path:
-        """The folder of a local lake."""
-        return Path(self.places.layer_roots()["control"])
+    def lake_root(self) -> str:
+        """The root of control data, a path of a folder or a URL."""
+        return self.places.layer_roots()["control"]
 
     @property
     def retry_delays(self) -> list[float]:
@@ -135,12 +135,9 @@ class Settings(EnvironmentDecisions):
     def lake(self, bronze: Path | None = None) -> Lake:
         """Return the environment's lake, or one that reads bronze in place from `bronze`.
 
-        Raises ConfigurationError where it cannot be opened.
+        Raises ConfigurationError where a secret that opens it is missing.
         """
-        if not isinstance(self.places, LocalPlaces):
-            kind = self.places.kind
-            raise ConfigurationError(f"a lake of kind '{kind}' cannot be opened yet: name a folder")
-        return local_lake(self.lake_root, bronze)
+        return open_lake(self.places.layer_roots(), bronze, **self.places.opening())
 
 
 _VARIABLES = {

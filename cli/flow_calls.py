@@ -57,7 +57,8 @@ def log_file(env: str | None, lake: Path | None, pipeline: str) -> Path:
     """Return where the runs of `pipeline` that the command line starts are logged."""
     from blocks.settings import load_settings  # noqa: PLC0415
 
-    return load_settings(env, lake_root=lake).lake_root / pipeline / "logs" / "runs.jsonl"
+    opened, key = load_settings(env, lake_root=lake).lake(), f"{pipeline}/logs/runs.jsonl"
+    return opened.control.local_path(key) or opened.own_scratch() / key
 
 
 def absolute_text(path: Path | None) -> str | None:

@@ -133,7 +133,7 @@ def status(env: Env = None, lake: LakeRoot = None, as_json: Json = False) -> Non
     settings, opened = environment_lake(env, lake)
     today = datetime.now(UTC).date()
     states = [_state(opened, pipeline, today) for pipeline in known_pipelines()]
-    where = str(settings.lake_root.absolute())
+    where = opened.control.url("").rstrip("/")
     if as_json:
         print_json(
             {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from blocks.settings import DEPLOYMENTS_FOLDER, Settings, load_settings
+from blocks.settings import DEPLOYMENTS_FOLDER, Settings, load_settings, settings_as_said
 from tasks.contracts.errors import ConfigurationError
 
 
@@ -19,16 +19,16 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_each_source_wins_over_the_ones_before_it(folder: Path) -> None:
-    def lake(environment: str, variables: dict[str, str], **given: object) -> Path:
+    def lake(environment: str, variables: dict[str, str], **given: object) -> str:
         return load_settings(environment, variables=variables, folder=folder, **given).lake_root
 
     variables = {"MEDALLION_LAKE": "from-variable"}
-    assert lake("empty", {}) == Path("lake")
-    assert lake("local", {}) == Path("from-file")
-    assert lake("local", variables) == Path("from-variable")
-    assert lake("local", variables, lake_root="from-parameter") == Path("from-parameter")
-    assert lake("local", variables, lake_root=None) == Path("from-variable")
-    assert lake("local", {"MEDALLION_LAKE": ""}) == Path("from-file")
+    assert lake("empty", {}) == "lake"
+    assert lake("local", {}) == "from-file"
+    assert lake("local", variables) == "from-variable"
+    assert lake("local", variables, lake_root="from-parameter") == "from-parameter"
+    assert lake("local", variables, lake_root=None) == "from-variable"
+    assert lake("local", {"MEDALLION_LAKE": ""}) == "from-file"
 
 
 def test_sources_are_merged_setting_by_setting(folder: Path) -> None:
@@ -51,7 +51,7 @@ def test_sources_are_merged_setting_by_setting(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("variable", "text", "setting", "value"),
     [
-        ("MEDALLION_LAKE", "/data", "lake_root", Path("/data")),
+        ("MEDALLION_LAKE", "/data", "lake_root", "/data"),
         ("MEDALLION_GATES", "strict", "gates", "strict"),
         ("MEDALLION_THREADS", "1", "threads", 1),
         ("MEDALLION_MEMORY_LIMIT", "1.5GiB", "memory_limit", "1.5GiB"),
@@ -70,7 +70,7 @@ def test_variables_come_from_the_process_unless_given(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MEDALLION_LAKE", "from-process")
-    assert load_settings("local", folder=folder).lake_root == Path("from-process")
+    assert load_settings("local", folder=folder).lake_root == "from-process"
 
 
 def test_the_environment_is_the_parameter_then_the_variable_then_local(folder: Path) -> None:
@@ -156,6 +156,28 @@ def test_a_wrong_file_is_named(folder: Path, content: bytes, message: str) -> No
     with pytest.raises(ConfigurationError) as caught:
         load_settings(variables={}, folder=folder)
     assert str(caught.value).startswith(message)
+
+
+def test_a_lake_may_lie_in_a_folder_or_a_bucket_a_layer(tmp_path: Path) -> None:
+    folders = {"kind": "local", "root": str(tmp_path / "lake"), "gold": str(tmp_path / "marts")}
+    lake = settings_as_said("x", {"lake": folders}, {}).lake()
+    assert lake.store_of("gold").url("x") == str(tmp_path / "marts" / "x")
+    assert lake.store_of("silver").url("x") == str(tmp_path / "lake" / "silver" / "x")
+    key = {"access_key_id": {"env": "ID"}, "secret_access_key": {"env": "KEY"}}
+    buckets = {"kind": "s3", "root": "s3://shop", "gold": "s3://marts/gold", "region": "eu-west-1"}
+    variables = {"ID": "an-id", "KEY": "its-secret"}
+    lake = settings_as_said("x", {"lake": {**buckets, **key}}, variables).lake(tmp_path)
+    assert lake.store_of("gold").url("x") == "s3://marts/gold/x"
+    assert lake.control.url("x") == "s3://shop/x"
+    assert lake.bronze.url("x") == str(tmp_path / "x")
+    assert "its-secret" not in repr(lake)
+
+
+def test_a_lake_whose_key_is_missing_is_not_opened() -> None:
+    key = {"access_key_id": {"env": "ID"}, "secret_access_key": {"env": "KEY"}}
+    said = {"lake": {"kind": "s3", "root": "s3://shop", **key}}
+    with pytest.raises(ConfigurationError, match=r"lake\.access_key_id: the variable ID"):
+        settings_as_said("x", said, {}).lake()
 
 
 def test_the_environments_that_ship_are_sound() -> None:
