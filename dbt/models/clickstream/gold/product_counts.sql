@@ -58,6 +58,7 @@ contested as (
     from {{ source('silver', 'events_cleaned') }} as events
     inner join ambiguous
         on events.product_id = ambiguous.product_id and events.event_time = ambiguous.latest_event_time
+    where {{ is_recomputed_date('events.event_date') }}
 ),
 
 described as (
