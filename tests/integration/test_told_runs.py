@@ -6,17 +6,20 @@ import io
 import json
 import logging
 import re
+import shutil
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.settings import PREFECT_API_URL
 from rich.console import Console
 from typer.testing import CliRunner
 
 from cli.app import app
 from cli.run_outcome import run_document
 from flows.run import RunOutcome, run_pipeline
+from tasks.contracts.errors import ConfigurationError
 from tasks.reports.artifacts import gate_rows, run_summary_markdown, table_rows
 from tasks.reports.terminal_summary import summary_tables
 from tasks.sample_data.clickstream_files import write_clickstream
@@ -166,3 +169,25 @@ def test_no_internal_table_is_told_of(told: Told) -> None:
     assert "customer_metrics" in shown["tables"]
     assert "customer_metrics" in shown["query"]
     assert len(json.loads(texts["tables --json"])["tables"]) == 6
+
+
+def test_a_full_refresh_within_a_limit_of_memory_says_so_and_carries_nothing_over(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", str(PREFECT_API_URL.value()))
+    lake = shutil.copytree(told.lake, tmp_path / "lake")
+    options = ["--run-date", str(LAST), "--full-refresh", "--memory-limit", "400MB", "--json"]
+    document = json.loads(called("run", "clickstream", *options, "--lake", str(lake)))
+    assert document["built_on"] is None
+    assert document["full_because"] == "a full refresh was asked for"
+    last = told.runs[-1].record.tables[0]
+    events = document["tables"]["silver.events_cleaned"]
+    assert (events["rows"], events["rows_carried"]) == (last.rows_out, 0)
+    assert last.quality is not None
+    assert events["quality"] == last.quality.model_dump()
+
+
+def test_a_limit_of_memory_that_is_none_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    options = ["--memory-limit", "plenty", "--lake", str(tmp_path)]
+    with pytest.raises(ConfigurationError, match="memory_limit"):
+        CliRunner().invoke(app, ["run", "clickstream", *options], catch_exceptions=False)
