@@ -27,7 +27,7 @@ from google.oauth2 import service_account
 
 from blocks.store import Entry
 from blocks.stores.access import GcsAccess, Patience
-from blocks.stores.object_store import CONNECTIONS, Content, Fault, Head
+from blocks.stores.object_store import CONNECTIONS, PAGE, Content, Fault, Head
 from tasks.contracts.errors import ConfigurationError
 
 _TOKEN = "medallion-swap"  # noqa: S105 - the name of a mark, not a secret
@@ -128,7 +128,7 @@ class GcsBucket:
 
     def page(self, prefix: str, after: str | None) -> tuple[Sequence[Entry], str | None]:
         listing = self._client.list_blobs(
-            self._bucket, prefix=prefix, page_token=after, page_size=1000, **self._once
+            self._bucket, prefix=prefix, page_token=after, page_size=PAGE, **self._once
         )
         blobs = next(listing.pages, ())
         entries = [Entry(blob.name, blob.size, blob.updated) for blob in blobs]
@@ -157,7 +157,7 @@ def _generation(version: str | None) -> int:
     """Return the number of a version; 0 means that there must be no object, -1 is that of none."""
     if version is None:
         return 0
-    return int(version) if version.isdecimal() else -1
+    return int(version) if version.isdecimal() and int(version) else -1
 
 
 @lru_cache(maxsize=32)

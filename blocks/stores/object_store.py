@@ -33,7 +33,7 @@ from tasks.contracts.errors import ConfigurationError
 
 Result = TypeVar("Result")
 CONNECTIONS = 8
-_MOST_AT_ONCE = 1000
+PAGE = 1000
 
 
 class Fault(enum.Enum):
@@ -94,10 +94,10 @@ class Bucket(Protocol):
         """Write or replace an object by the content of a file."""
 
     def delete(self, names: Sequence[str]) -> None:
-        """Delete up to 1000 objects, of which some may be gone."""
+        """Delete up to PAGE objects, of which some may be gone."""
 
     def page(self, prefix: str, after: str | None) -> tuple[Sequence[Entry], str | None]:
-        """Return objects whose names begin with `prefix`, and where the next page begins."""
+        """Return PAGE objects whose names begin with `prefix`, and where the next page begins."""
 
     def fault_of(self, error: Exception) -> Fault | None:
         """Say what an error means; None where it is not the library's."""
@@ -202,8 +202,8 @@ class ObjectStore:
 
     def delete(self, keys: Iterable[str]) -> None:
         every = list(keys)
-        for first in range(0, len(every), _MOST_AT_ONCE):
-            names = [self._name(key) for key in every[first : first + _MOST_AT_ONCE]]
+        for first in range(0, len(every), PAGE):
+            names = [self._name(key) for key in every[first : first + PAGE]]
             self._ask("deleted", every[first], partial(self._delete, names))
 
     def _delete(self, names: Sequence[str], _: str) -> None:

@@ -19,7 +19,7 @@ from botocore.config import Config
 
 from blocks.store import Entry
 from blocks.stores.access import Patience, S3Access
-from blocks.stores.object_store import CONNECTIONS, Content, Fault, Head
+from blocks.stores.object_store import CONNECTIONS, PAGE, Content, Fault, Head
 
 _TOKEN = "medallion-swap"  # noqa: S105 - the name of a mark, not a secret
 _MEANINGS = {
@@ -113,7 +113,9 @@ class S3Bucket:
 
     def page(self, prefix: str, after: str | None) -> tuple[Sequence[Entry], str | None]:
         further = {} if after is None else {"ContinuationToken": after}
-        reply = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, **further)
+        reply = self._client.list_objects_v2(
+            Bucket=self._bucket, Prefix=prefix, MaxKeys=PAGE, **further
+        )
         entries = [
             Entry(item["Key"], item["Size"], item["LastModified"])
             for item in reply.get("Contents", ())
