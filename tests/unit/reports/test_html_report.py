@@ -162,6 +162,9 @@ def test_quality_stands_beside_its_target():
     missed = record.gates[0].model_copy(update={"status": "warn", "observed": 0.98999999})
     text = Page(html_report(record.model_copy(update={"gates": (missed,)}))).text
     assert "! missed" in text
+    unjudged = Page(html_report(record.model_copy(update={"gates": ()}))).text
+    assert "events 99.00 % 3.00 % valid_price" in unjudged
+    assert "Target" not in unjudged
     assert "0.98999999 0.99" in text
 
 
