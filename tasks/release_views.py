@@ -135,7 +135,10 @@ def _create_views(
     for name, table in shown.items():
         connection.execute(f"create view {view_name(name)} as {_contents(table, files[name])}")
     if files[AUDIT_VIEW]:
-        connection.execute(f"create view {AUDIT_VIEW} as {select_of(files[AUDIT_VIEW])}")
+        # By name: runs recorded by an older version have fewer columns.
+        listed = ", ".join(quoted(url) for url in files[AUDIT_VIEW])
+        rows = f"read_parquet([{listed}], hive_partitioning = false, union_by_name = true)"
+        connection.execute(f"create view {AUDIT_VIEW} as from {rows}")
     else:
         empty = pl.DataFrame(schema=AUDIT_SCHEMA).to_arrow()
         connection.from_arrow(empty).create(AUDIT_VIEW)

@@ -26,7 +26,13 @@ from tasks.contracts.run_record import DayFigure, GateResult, RunRecord
 from tasks.contracts.spec import DailyChart
 from tasks.mirror import Mirror
 from tasks.published_files import describe_table
-from tests.unit.reports.sample_record import bare_run, failed_run, first_run, published_run
+from tests.unit.reports.sample_record import (
+    bare_run,
+    events_run,
+    failed_run,
+    first_run,
+    published_run,
+)
 
 CHART = DailyChart(
     table="gold.daily", date="dt", value="net", mean="mean", deviation="std", anomaly="anomaly"
@@ -64,6 +70,13 @@ def test_the_audit_table_has_a_row_a_table_and_run(lake: Lake) -> None:
     assert orders["run_date"] == date(2024, 1, 14)
     assert orders["started_at"] == datetime(2024, 1, 15, 3, 12, 45)  # noqa: DTZ001 - UTC, naive
     assert (orders["status"], orders["release"], orders["layer"]) == ("published", 12, "silver")
+
+
+def test_the_audit_table_tells_quality_and_what_was_carried_over() -> None:
+    silver, daily = audit_rows(events_run()).to_dicts()
+    assert (silver["rows_new"], silver["rows_carried"], silver["duplicate_pct"]) == (500, 9100, 3.0)
+    assert silver["quality_score_pct"] == pytest.approx(99)
+    assert (daily["rows_new"], daily["rows_carried"], daily["quality_score_pct"]) == (None, 0, None)
 
 
 def gate(layer: str, table: str, check: str, observed: float | None = 1) -> GateResult:

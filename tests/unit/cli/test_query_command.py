@@ -7,6 +7,7 @@ import io
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 from published_lake import Answer, call, orders, publish_run
 
@@ -52,6 +53,14 @@ def test_tables_of_all_layers_and_the_audit_trail(lake: Lake):
     """
     rows = ask(lake, sql, "--json").document["rows"]
     assert [row[1:] for row in rows] == [[3, 3], [3, 3]]
+
+
+def test_runs_recorded_by_an_older_version_lack_only_what_it_did_not_know(lake: Lake):
+    oldest = min(k for k in lake.control.list("ecommerce/_audit/") if k.endswith(".parquet"))
+    path = Path(lake.control.url(oldest))
+    pl.read_parquet(path).drop("rows_carried", "quality_score_pct").write_parquet(path)
+    sql = "select rows_out, rows_carried, quality_score_pct from audit.runs"
+    assert ask(lake, sql, "--json").document["rows"] == [[3, None, None], [3, None, None]]
 
 
 def test_an_audit_trail_without_runs_is_empty(lake: Lake):
