@@ -125,6 +125,11 @@ class Settings(EnvironmentDecisions):
         return self.places.layer_roots()["control"]
 
     @property
+    def publishes(self) -> bool:
+        """Whether readers get to see anything: without silver there is no table."""
+        return self.publish and "silver" in self.stages
+
+    @property
     def retry_delays(self) -> list[float]:
         """The delay before each retry, in seconds."""
         cap = self.retry_cap_seconds

@@ -44,7 +44,7 @@ NO_HEARTBEAT = {"flows": {"heartbeat_frequency": None}}
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """What a run that published returns to its caller in the same process."""
+    """What a run that did not fail returns to its caller in the same process."""
 
     record: RunRecord
     tables: dict[str, PublishedTable]
@@ -78,6 +78,8 @@ def run_pipeline(
     memory_limit: str | None = None,
 ) -> RunOutcome:
     """Run a pipeline for one day and publish all of its tables at once.
+
+    The environment may have it compute the first stages only, or publish nothing.
 
     Args:
         pipeline: Name of the pipeline (`ecommerce`).
@@ -130,9 +132,9 @@ def run_pipeline(
     return RunOutcome(record, state.tables, path)
 
 
-def _run(state: RunState) -> int:
+def _run(state: RunState) -> int | None:
     run = state.run
-    seen = find_base(state)
+    seen, stages = find_base(state), run.settings.stages
     tables = [table.name for table in run.spec.tables]
     with state.stage("bronze"):
         inspect = patient(inspect_bronze, run.settings)
@@ -141,25 +143,28 @@ def _run(state: RunState) -> int:
             state.forget("bronze")
             _all([inspect.submit(state, table) for table in tables])
         state.pass_gate("bronze")
-    if run.spec.dimensions:
+    if run.spec.dimensions and "dimensions" in stages:
         with state.stage("dimensions"), changed_settings(NO_HEARTBEAT):
             refresh_dimensions(run.pipeline, run_date=run.run_date, run_id=run.run_id)
-    with state.stage("silver"):
-        _all([register_silver.submit(state, table) for table in state.builds])
-        rest = [table for table in tables if table not in state.builds]
-        build_silver_models(state, rest, [])
-        _all([register_silver.submit(state, table) for table in rest])
-        state.pass_gate("silver")
-    if run.spec.transforms:
+    if "silver" in stages:
+        with state.stage("silver"):
+            _all([register_silver.submit(state, table) for table in state.builds])
+            rest = [table for table in tables if table not in state.builds]
+            build_silver_models(state, rest, [])
+            _all([register_silver.submit(state, table) for table in rest])
+            state.pass_gate("silver")
+    if run.spec.transforms and "enriched" in stages:
         with state.stage("enriched"):
             _enrich(state)
             state.pass_gate("enriched")
-    if run.spec.gold:
+    if run.spec.gold and "gold" in stages:
         with state.stage("gold"):
             made = build_gold_models(state)
             _all([register_fact.submit(state, fact.name, made) for fact in run.spec.gold])
             judge_reconciliations(state, made)
             state.pass_gate("gold")
+    if not run.settings.publishes:
+        return None
     with state.stage("publish"):
         return publish_release(state, seen)
 

@@ -6,7 +6,7 @@ computing what changed in a table (`silver.py` and its dbt macros), or reading a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -65,6 +65,13 @@ def computed_tables(spec: Spec) -> list[str]:
     silver = [f"silver.{name}" for t in spec.tables for name in (t.name, t.quarantine_name)]
     enriched = [f"enriched.{transform.name}" for transform in spec.transforms]
     return [*silver, *enriched, *(f"gold.{fact.name}" for fact in spec.gold)]
+
+
+def taken_away(release: Release, stages: Collection[str]) -> list[str]:
+    """Return the tables of `release` that a run of only these stages would not publish again."""
+    stage_of = {"dims": "dimensions"}
+    layers = {name: name.partition(".")[0] for name in release.tables}
+    return [name for name, layer in layers.items() if stage_of.get(layer, layer) not in stages]
 
 
 def settle_base(base: Base, inventory: Mapping[str, BronzeTable]) -> Base:

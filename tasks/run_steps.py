@@ -16,8 +16,9 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.audit import daily_figures, past_runs, write_record
 from tasks.bronze_inventory import take_inventory
+from tasks.contracts.errors import ConfigurationError
 from tasks.contracts.release import Release
-from tasks.contracts.run_record import RunRecord, TableRecord
+from tasks.contracts.run_record import RunRecord, RunStatus, TableRecord
 from tasks.dimensions import (
     Pointer,
     dimension_gates,
@@ -39,7 +40,7 @@ from tasks.gold import (
 )
 from tasks.logic_fingerprint import logic_fingerprint
 from tasks.releases import Current, missing_files, next_number, publish, read_base
-from tasks.run_base import Base, choose_base, settle_base, tables_to_build
+from tasks.run_base import Base, choose_base, settle_base, tables_to_build, taken_away
 from tasks.run_state import RunState
 from tasks.silver import build_silver, carried_build, describe_silver, silver_change
 from tasks.silver_inputs import models_of
@@ -51,6 +52,12 @@ def find_base(state: RunState) -> Current:
     """Find the release that the run may build on; return the pointer that a publish must find."""
     run = state.run
     current, release = read_base(run.lake, run.pipeline)
+    lost = taken_away(release, run.settings.stages) if release and run.settings.publishes else []
+    if lost:
+        raise ConfigurationError(
+            f"the stages of environment '{run.settings.environment}' leave {lost[0]} out, which "
+            f"readers see in release {current.release}: run all stages, or set publish to false"
+        )
     state.base = choose_base(
         release,
         spec=run.spec,
@@ -273,7 +280,8 @@ def report(state: RunState, release: int | None, error: str | None) -> tuple[Run
         state.revenue = daily_figures(
             run.mirror, chart, state.tables[chart.table], until=run.run_date
         )
-    record = state.record("failed" if error else "published", release=release, error=error)
+    ended: RunStatus = "computed" if release is None else "published"
+    record = state.record("failed" if error else ended, release=release, error=error)
     path = write_record(run.lake, record)
     shutil.rmtree(run.work_folder, ignore_errors=True)
     return record, path

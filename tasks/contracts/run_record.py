@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 GateStatus = Literal["pass", "warn", "fail"]
 GateMode = Literal["warn", "strict"]
-RunStatus = Literal["published", "failed", "unchanged"]
+RunStatus = Literal["published", "computed", "failed", "unchanged"]
 
 
 class _Record(BaseModel):

@@ -1,7 +1,7 @@
 """What became of a run, in one or two sentences.
 
-Belongs here: the words for published, unchanged and failed, and for what a failed run left
-undone. Does not belong here: figures, markup.
+Belongs here: the words for published, computed, unchanged and failed, and for what a failed run
+left undone. Does not belong here: figures, markup.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ def headline(record: RunRecord) -> str:
         return "Failed" if record.release is None else f"Failed after release {record.release}"
     if record.status == "unchanged":
         return "Nothing changed"
+    if record.status == "computed":
+        return "Computed, not published"
     return "Published" if record.release is None else f"Published release {record.release}"
 
 
@@ -24,6 +26,8 @@ def consequence(record: RunRecord) -> str:
     """What the outcome means to a reader of the tables."""
     if record.status == "unchanged":
         return "The inputs were the same as before, so readers keep the release that they have."
+    if record.status == "computed":
+        return f"Environment {record.environment} publishes nothing of it; readers see no change."
     if record.status == "published":
         return "Readers see all of its tables."
     if record.release is None:

@@ -28,6 +28,7 @@ _LONGEST_ERROR = 6
 _WIDTH = 100
 _STATUS_STYLE = {
     "published": "bold green",
+    "computed": "bold",
     "unchanged": "bold",
     "failed": "bold red",
     "done": "green",

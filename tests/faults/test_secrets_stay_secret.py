@@ -41,6 +41,7 @@ lake:
   secret_access_key: {{secret: shop-canary}}
 warehouse: {{kind: bigquery, project: shop-data, credentials: {{env: SHOP_ACCOUNT}}}}
 load_warehouse: true
+stages: [bronze, dimensions, silver]
 mask_key: {{env: SHOP_MASK_KEY}}
 retry_delay_seconds: 0
 """
