@@ -87,6 +87,9 @@ def compare(events: int, rounds: int, env: dict[str, str], threads: int) -> None
         print(
             f"round {number}: script {script.seconds:.1f} s, full run {full.seconds:.1f} s "
             f"({ratios[-1]:.2f} x), one new day {new.seconds:.1f} s (1/{days[-1]:.1f})\n"
+            f"  CPU: script {script.cpu_seconds:.0f} s, full run {full.cpu_seconds:.0f} s "
+            f"({full.cpu_seconds / script.cpu_seconds:.2f} x), "
+            f"new day {new.cpu_seconds:.0f} s (1/{full.cpu_seconds / new.cpu_seconds:.1f})\n"
             f"  peak memory: script {script.peak_gb:.2f} GB, full run {full.peak_gb:.2f} GB, "
             f"new day {new.peak_gb:.2f} GB\n"
             f"  bytes: CSV {raw / 1e9:.2f} GB, lake {written / 1e9:.2f} GB, silver "

@@ -321,10 +321,13 @@ _SQL_TYPES = {
 }
 
 
-def bronze_selects(table: BronzeTable, expected: Mapping[str, str]) -> list[str]:
+def bronze_selects(
+    table: BronzeTable, expected: Mapping[str, str], *, numbered: bool = False
+) -> list[str]:
     """Return one query for each group of files with one schema, to be united by name.
 
-    Each gives the specified columns as received, and `_file` and `_row`: where in bronze it lies.
+    Each gives the specified columns as received, and `_file` and `_row`: where in bronze it lies,
+    with the files as paths or, where `numbered`, as numbers, which are cheap to keep for each row.
     """
     expected = {**expected, **dict(table.columns)}
     groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
@@ -332,9 +335,11 @@ def bronze_selects(table: BronzeTable, expected: Mapping[str, str]) -> list[str]
         groups.setdefault(file.types, []).append(file.path)
     if not groups:
         nulls = [f"cast(null as {_SQL_TYPES[kind]}) as {c}" for c, kind in expected.items()]
-        nulls += ["cast(null as varchar) as _file", "cast(null as bigint) as _row"]
+        nulls.append(f"cast(null as {'bigint' if numbered else 'varchar'}) as _file")
+        nulls.append("cast(null as bigint) as _row")
         return [f"select {', '.join(nulls)} where false"]
-    selects = []
+    selects: list[str] = []
+    before = 0
     for types, urls in groups.items():
         columns = ", ".join(
             f"cast({column} as {_SQL_TYPES[expected[column] if family == 'null' else family]})"
@@ -342,11 +347,13 @@ def bronze_selects(table: BronzeTable, expected: Mapping[str, str]) -> list[str]
             for column, family in types
         )
         files = ", ".join(quoted(url) for url in urls)
+        place = f"file_index + {before} as _file" if numbered else "filename as _file"
         selects.append(
-            f"select {columns}, filename as _file, file_row_number as _row "  # noqa: S608 - quoted
+            f"select {columns}, {place}, file_row_number as _row "  # noqa: S608 - quoted
             f"from read_parquet([{files}], hive_partitioning = false, filename = true, "
             "file_row_number = true)"
         )
+        before += len(urls)
     return selects
 
 

@@ -1,7 +1,8 @@
 {#
-    Materialization for DuckDB of a table that is too big to be sorted at once: its rows are written a day, or a
-    few small days, at a time, so that memory and spilled data stay small however many days there are. The
-    model's SQL selects the rows of one batch by the SQL variables batch_from, batch_until and batch_days.
+    Materialization for DuckDB of a table that is too big to be sorted at once: its rows are read and compared a
+    few days at a time, so that memory and spilled data stay small however many days there are. The SQL variables
+    batch_from, batch_until and batch_days tell the days that are compared, write_from and write_until those whose
+    rows the model's SQL selects: of big days one at a time.
 
     On top of a release new valid rows become further files of their days, and all files of the release stay: what
     a run writes is what is new. A day is written anew, with its released rows, when a new copy displaces one of
@@ -20,31 +21,33 @@
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {% do adapter.create_schema(this) %}
     {%- for batch in day_batches(name) -%}
-        {% do run_query("set variable batch_from = timestamp '" ~ batch[0] ~ "'") %}
-        {% do run_query("set variable batch_until = timestamp '" ~ batch[-1] ~ "' + interval 1 day") %}
-        {% do run_query("set variable batch_days = " ~ days_of(batch)) %}
+        {% do set_days('batch', batch['days']) %}
+        {% do run_query("set variable batch_days = " ~ days_of(batch['days'])) %}
         {%- set found = find_superseded(name) -%}
-        {% do find_rewritten_days(name, batch) %}
+        {% do find_rewritten_days(name, batch['days']) %}
         {%- set totals.new = totals.new + found['new'] -%}
         {%- set totals.standing = totals.standing + found['standing'] -%}
         {%- set totals.keys = totals.keys + found['keys'] -%}
-        {%- if found['won'] -%}
-            {%- if batch | length == 1 -%}
-                {% do run_query("copy (" ~ sql ~ ") to '" ~ folder ~ "/" ~ batch[0] ~ "-0.parquet'
-                    (format parquet, compression " ~ var('compression', 'snappy') ~ ")") %}
-            {%- else -%}
-                {% do run_query("copy (select *, " ~ partition_value(name) ~ " as _partition from (" ~ sql ~ ") as model)
-                    to '" ~ folder ~ "' (
-                        format parquet, compression " ~ var('compression', 'snappy') ~ ",
-                        partition_by (_partition), overwrite_or_ignore true
-                    )") %}
-            {%- endif -%}
+        {%- if found['won'] and batch['has_big_days'] -%}
+            {%- for day in batch['days'] -%}
+                {% do set_days('write', [day]) %}
+                {% do run_query("copy (" ~ sql ~ ") to '" ~ folder ~ "/" ~ day ~ "-0.parquet' (
+                    format parquet, compression " ~ var('compression', 'snappy') ~ ", write_empty_file false
+                )") %}
+            {%- endfor -%}
+        {%- elif found['won'] -%}
+            {% do set_days('write', batch['days']) %}
+            {% do run_query("copy (select *, " ~ partition_value(name) ~ " as _partition from (" ~ sql ~ ") as model)
+                to '" ~ folder ~ "' (
+                    format parquet, compression " ~ var('compression', 'snappy') ~ ",
+                    partition_by (_partition), overwrite_or_ignore true
+                )") %}
         {%- endif -%}
     {%- endfor -%}
     {%- set files = written_files(folder) + standing_files(name) -%}
     {%- if not files -%}
-        {% do run_query("set variable batch_from = timestamp '1970-01-01'") %}
-        {% do run_query("set variable batch_until = timestamp '1970-01-01'") %}
+        {% do set_days('batch', []) %}
+        {% do set_days('write', []) %}
         {% do run_query("set variable batch_days = " ~ days_of([])) %}
         {% do find_superseded(name) %}
         {% do find_rewritten_days(name, []) %}
@@ -99,24 +102,36 @@
     [{% for text in texts %}'{{ text }}'{{ ', ' if not loop.last }}{% endfor %}]::date[]
 {%- endmacro %}
 
-{# The days that have new valid rows, in batches: big days alone, small ones together. #}
+{# Sets <name>_from and <name>_until to the moments where the first day begins and the last one ends. #}
+{% macro set_days(name, days) %}
+    {%- set first, last = (days[0], days[-1]) if days else ('1970-01-02', '1970-01-01') -%}
+    {% do run_query("set variable " ~ name ~ "_from = timestamp '" ~ first ~ "'") %}
+    {% do run_query("set variable " ~ name ~ "_until = timestamp '" ~ last ~ "' + interval 1 day") %}
+{% endmacro %}
+
+{#
+    The days that have new rows, in batches of a million rows or one day: [{days: [day, ...], has_big_days}]. Rows
+    come late, so that each batch reads files of neighbouring days, too: many small batches would read them often.
+#}
 {% macro day_batches(name) %}
-    {%- set moment = run_value('tables')[name]['business_date']['day_of'] -%}
+    {%- set table = run_value('tables')[name] -%}
     {%- set days = run_query(
-        "select strftime(day, '%Y-%m-%d'), count(*) from (select cast(" ~ moment ~ " as date) as day from ("
-        ~ landed_rows(name) ~ ") as landed where " ~ keeps_all_rules(name) ~ ") group by day order by day"
+        "select strftime(day, '%Y-%m-%d'), count(*) from (
+            select cast(" ~ table['business_date']['day_of'] ~ " as date) as day from bronze." ~ (table['bronze'] or name)
+        ~ ") where day is not null group by day order by day"
     ) -%}
     {%- set released = (run_value('standing_rows') or {}).get(name, {}) -%}
     {%- set batches, state = [], namespace(rows=0) -%}
     {%- for day, fresh in days.rows -%}
         {%- set rows = fresh + released.get(day, 0) -%}
-        {%- if batches and state.rows + rows <= 250000 -%}
-            {%- do batches[-1].append(day) -%}
+        {%- if batches and state.rows + rows <= 1000000 -%}
+            {%- do batches[-1]['days'].append(day) -%}
             {%- set state.rows = state.rows + rows -%}
         {%- else -%}
-            {%- do batches.append([day]) -%}
+            {%- do batches.append({'days': [day]}) -%}
             {%- set state.rows = rows -%}
         {%- endif -%}
+        {%- do batches[-1].update({'has_big_days': state.rows > 100000 * batches[-1]['days'] | length}) -%}
     {%- endfor -%}
     {{ return(batches) }}
 {% endmacro %}

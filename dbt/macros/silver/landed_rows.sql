@@ -27,29 +27,38 @@ from (
 ) as trimmed
 {% endmacro %}
 
-{# All rows as received, in `received`, each with the rules that it breaks; NULL for a valid row. #}
-{% macro judged_rows(name) %}
+{#
+    The rows that could not be parsed or break a rule, as received, each with its `quarantine_reasons`. Received
+    values have other names meanwhile, so that only columns that a rule looks at are cast for rows that are none.
+#}
+{% macro rejected_rows(name) %}
 {%- set table = (run_value('tables') or {}).get(name, {'columns': [], 'rules': [], 'bronze': none}) -%}
 select
-    received,
-    received.line_reasons as line_reasons,
-    case when received.line_reasons is null and not {{ keeps_all_rules(name) }} then {{ broken_rules(name) }} end
-        as quarantine_reasons
+    columns('received_(.*)') as '\1',
+    coalesce(line_reasons, {{ broken_rules(name) }}) as quarantine_reasons
 from (
     select
-        received,
+        columns('received_.*'),
+        line_reasons,
         {%- for column in table['columns'] %}
         {{ typed_column(column, column['type']) }} as {{ column['name'] }}{{ ',' if not loop.last }}
         {%- endfor %}
     from (
         select
-            received,
+            columns('received_.*'),
+            line_reasons,
             {%- for column in table['columns'] %}
             {{ trimmed_column(column, column['type']) }}{{ ',' if not loop.last }}
             {%- endfor %}
-        from bronze.{{ table['bronze'] or name }} as received
+        from (
+            select
+                *,
+                columns(* exclude (_file, _row, line_reasons)) as 'received_\0'
+            from bronze.{{ table['bronze'] or name }}
+        ) as received
     ) as trimmed
 ) as typed
+where line_reasons is not null or not {{ keeps_all_rules(name) }}
 {% endmacro %}
 
 {# Whether a row keeps every rule of its table. #}
@@ -68,7 +77,7 @@ from (
     ], lambda reason: reason is not null)
 {%- endmacro %}
 
-{# The valid rows of the days that are being written (see published_by_day.sql). #}
+{# The valid new rows of the days that are being compared (see published_by_day.sql). #}
 {% macro valid_rows_of_batch(name) %}
 {%- set table = (run_value('tables') or {}).get(name, {'business_date': {'day_of': 'null'}}) -%}
 {%- set moment = table['business_date']['day_of'] -%}
@@ -80,7 +89,7 @@ where
     and {{ keeps_all_rules(name) }}
 {% endmacro %}
 
-{# The released rows of the days that are being written, where a release holds the table. #}
+{# The released rows of these days, where a release holds the table. #}
 {% macro released_rows_of_batch(name) %}
 {%- set date = run_value('tables')[name]['business_date']['name'] -%}
 select *
@@ -91,13 +100,13 @@ where
     and list_contains(getvariable('batch_days'), {{ date }})
 {% endmacro %}
 
-{# The released rows of those days among them that are written anew. #}
+{# The released rows of those days among them whose rows are written now, and all of them. #}
 {% macro rewritten_rows(name) %}
 {%- set date = run_value('tables')[name]['business_date']['name'] -%}
 select *
 from previous.{{ name }}
 where
-    {{ date }} >= cast(getvariable('batch_from') as date)
-    and {{ date }} < cast(getvariable('batch_until') as date)
+    {{ date }} >= cast(getvariable('write_from') as date)
+    and {{ date }} < cast(getvariable('write_until') as date)
     and list_contains(getvariable('rewritten_days'), {{ date }})
 {% endmacro %}

@@ -1,9 +1,10 @@
--- Rows of a few days at a time: materialized by published_by_day.
+-- Rows of one or a few days at a time: materialized by published_by_day.
 with winners as (
     select *
     from silver.events_cleaned_batch
     anti join (select _file, _row from silver.events_cleaned_superseded where event_id is null) as superseded
         using (_file, _row)
+    where event_time >= getvariable('write_from') and event_time < getvariable('write_until')
 )
 
 select
