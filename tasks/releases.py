@@ -115,7 +115,7 @@ def publish(lake: Lake, release: Release, base: Current) -> Release:
             raise PublishConflictError(_conflict(lake, pipeline, base))
         if base.pointer is not None:
             _settle(lake, base.pointer)
-        _write_document(lake, pointer, content)
+        in_place = _write_document(lake, pointer, content)
         try:
             lake.control.swap(
                 key, pointer.model_dump_json(indent=1).encode(), expected=base.version
@@ -124,7 +124,8 @@ def publish(lake: Lake, release: Release, base: Current) -> Release:
             if not _is_published(lake, pointer):
                 lake.control.delete([_draft_key(lake, pointer)])
                 raise PublishConflictError(_conflict(lake, pipeline, base)) from error
-        _settle(lake, pointer)
+        if not in_place:
+            _settle(lake, pointer)
     return release
 
 
@@ -134,14 +135,16 @@ def _draft_key(lake: Lake, pointer: Pointer) -> str:
     return f"{place}.{pointer.sha256[:16]}.json"
 
 
-def _write_document(lake: Lake, pointer: Pointer, content: bytes) -> None:
-    """Write the document that `pointer` will name: in its place if that is free."""
+def _write_document(lake: Lake, pointer: Pointer, content: bytes) -> bool:
+    """Write the document that `pointer` will name; tell whether its place was free for it."""
     try:
         lake.control.swap(
             lake.release_key(pointer.pipeline, pointer.release), content, expected=None
         )
     except VersionConflictError:
         lake.control.write(_draft_key(lake, pointer), content)
+        return False
+    return True
 
 
 def _named_document(lake: Lake, pointer: Pointer, present: bytes | None = None) -> bytes | None:

@@ -43,6 +43,7 @@ _NO_ANSWER = (
     TransportError,
     DataCorruption,
     ConnectionError,
+    TimeoutError,
 )
 
 

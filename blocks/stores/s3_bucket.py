@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import urllib3
 from boto3.s3.transfer import TransferConfig
 from botocore import exceptions
 from botocore.config import Config
@@ -49,8 +50,12 @@ _NO_ANSWER = (
     exceptions.ConnectionError,
     exceptions.IncompleteReadError,
     exceptions.ResponseStreamingError,
+    urllib3.exceptions.HTTPError,  # in the middle of a body they come as they are
+    ConnectionError,
+    TimeoutError,
 )
 _PART_ATTEMPTS = 3
+_IN_PARTS_FROM = 32 * 2**20
 
 
 class S3Bucket:
@@ -100,10 +105,13 @@ class S3Bucket:
         return version
 
     def put_file(self, name: str, path: Path) -> None:
-        # Files go side by side already: each has one thread.
-        one_thread = TransferConfig(use_threads=False, multipart_threshold=64 * 2**20)
         with path.open("rb") as file:
-            self._part_client.upload_fileobj(file, self._bucket, name, Config=one_thread)
+            if path.stat().st_size < _IN_PARTS_FROM:
+                self._client.put_object(Bucket=self._bucket, Key=name, Body=file)
+                return
+            # Files go side by side already: each has one thread.
+            parts = TransferConfig(use_threads=False, multipart_threshold=_IN_PARTS_FROM)
+            self._part_client.upload_fileobj(file, self._bucket, name, Config=parts)
 
     def delete(self, names: Sequence[str]) -> None:
         listed = {"Objects": [{"Key": name} for name in names], "Quiet": True}

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,12 +29,13 @@ class Call:
 
 @dataclass
 class Reply:
-    """What is answered; without a body `length` is what a HEAD tells."""
+    """What is answered; `length` is what a HEAD tells. If it is `cut`, half of the body comes."""
 
     status: int
     headers: dict[str, str]
     body: bytes
     length: int | None = None
+    cut: bool = False
 
 
 class Proxy:
@@ -76,6 +79,8 @@ class Proxy:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
     proxy: Proxy
 
     def _serve(self) -> None:
@@ -84,8 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {k: v for k, v in self.headers.items() if k.lower() not in skipped}
         reply = self.proxy.answer(Call(self.command, self.path, headers, body))
         if reply is None:
-            self.close_connection = True
-            self.connection.close()
+            self._reset()
             return
         with contextlib.suppress(ConnectionError):  # the client may have given up
             self.send_response(reply.status)
@@ -95,9 +99,24 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(reply.length or 0 if head else len(reply.body)))
             self.end_headers()
             if not head:
-                self.wfile.write(reply.body)
+                self.wfile.write(reply.body[: len(reply.body) // 2] if reply.cut else reply.body)
+            self.wfile.flush()
+        if reply.cut:
+            self._reset()
+
+    def _reset(self) -> None:
+        """Let the client see `connection reset by peer`, not a proper end."""
+        self.close_connection = True
+        at_once = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        self.connection.close()
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_PATCH = _serve  # noqa: N815
+
+    def handle_expect_100(self) -> bool:
+        go_on = super().handle_expect_100()
+        self.wfile.flush()
+        return go_on
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""

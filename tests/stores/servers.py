@@ -10,12 +10,14 @@ what Google's server does there. That the real servers behave as these do is not
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import re
 import threading
 import urllib.request
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from tests.stores.proxy import Call, Proxy, Reply
@@ -104,8 +106,11 @@ def s3_server() -> Iterator[str]:
 @contextlib.contextmanager
 def gcs_server() -> Iterator[str]:
     """Serve GCS; gives `127.0.0.1:port`."""
-    from gcp_storage_emulator.server import create_server
+    from gcp_storage_emulator.server import RequestHandler, create_server
 
+    # Replies in one piece: in two, each of them waits 40 ms for the client's kernel.
+    RequestHandler.wbufsize = -1
+    RequestHandler.disable_nagle_algorithm = True
     logging.getLogger("gcp_storage_emulator").setLevel(logging.CRITICAL)
     for name in ("api", "api.object", "api.bucket"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -116,12 +121,15 @@ def gcs_server() -> Iterator[str]:
 
 
 def make_s3_bucket(server: str, name: str) -> None:
+    _s3_client(server).create_bucket(Bucket=name)
+
+
+@functools.lru_cache
+def _s3_client(server: str) -> Any:
     import boto3
 
     keys = {"aws_access_key_id": "any", "aws_secret_access_key": "any", "region_name": "us-east-1"}
-    boto3.session.Session().client("s3", endpoint_url=f"http://{server}", **keys).create_bucket(
-        Bucket=name
-    )
+    return boto3.session.Session().client("s3", endpoint_url=f"http://{server}", **keys)
 
 
 def make_gcs_bucket(server: str, name: str) -> None:
