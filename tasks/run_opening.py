@@ -65,5 +65,6 @@ def find_run(run_id: str | None) -> RunState | None:
 
 
 def close_run(state: RunState) -> None:
-    """Forget an open run."""
+    """Forget an open run, and remove its copies of what lies in object stores."""
     _OPEN.pop(state.run.run_id, None)
+    state.run.mirror.close()
