@@ -53,6 +53,13 @@ lock: setup ## Resolve requirements.lock anew from pyproject.toml
 		--no-annotate --no-header --upgrade --python-version 3.11 --extra dev \
 		pyproject.toml requirements-setup.in >> $(VENV)/new.lock
 	@mv $(VENV)/new.lock requirements.lock
+	@# The image holds the same versions, without what only development needs.
+	@printf '# Made by `make lock` from pyproject.toml and requirements.lock; do not edit.\n' > $(VENV)/new.lock
+	@echo hatchling > $(VENV)/build-backend.in && echo editables >> $(VENV)/build-backend.in
+	$(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-annotate --no-header --python-version 3.11 --constraint requirements.lock \
+		pyproject.toml $(VENV)/build-backend.in >> $(VENV)/new.lock
+	@mv $(VENV)/new.lock deployments/container/requirements.lock
 
 .PHONY: clean
 clean: ## Remove .venv and everything that tools have cached

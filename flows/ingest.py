@@ -103,10 +103,18 @@ def ingest(
 ) -> LandingReport:
     """Land the files at or below `source` in bronze of `pipeline`.
 
-    `files`, paths relative to the folder `source`, limits it to those.
-    `landed_on` is the partition of rows whose files do not say theirs (the day of the run if left
-    out); `lake` is the root of a local lake. Raises ConfigurationError and IngestError; files that
-    are not at fault are landed nevertheless.
+    Args:
+        pipeline: Name of the pipeline (`ecommerce`).
+        source: A file, or a folder of files, as the worker sees it.
+        landed_on: The partition of rows whose files do not say theirs; the day of the run by
+            default.
+        lake: Root folder of the lake; the environment's by default.
+        environment: Name of the environment; MEDALLION_ENV, else `local`.
+        files: Paths relative to the folder `source`, to land no others.
+
+    Raises:
+        ConfigurationError: the call, specification or environment is wrong; nothing was landed.
+        IngestError: a file is at fault; files that are not at fault are landed nevertheless.
     """
     settings = flow_settings(environment, lake_root=lake)
     spec = load_spec(pipeline)
