@@ -26,7 +26,7 @@ demo: setup ## Run the ecommerce pipeline on generated sample data
 
 .PHONY: test
 test: setup ## Run all tests; fails below 90 % coverage of tasks and flows
-	$(BIN)/pytest --cov --cov-report=term --cov-fail-under=90
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --cov --cov-report=term --cov-fail-under=90
 
 .PHONY: lint
 lint: setup ## Check the style of Python and SQL

@@ -25,9 +25,7 @@ from tests.unit.refined_samples import (
 
 
 class TestDirt:
-    @pytest.mark.parametrize(
-        ("orders", "days", "seed"), [(200, 1, 1), (200, 7, 2), (200, 30, 3), (200, 365, 4)]
-    )
+    @pytest.mark.parametrize(("orders", "days", "seed"), [(200, 1, 1), (200, 7, 2), (200, 60, 3)])
     def test_every_rule_and_foreign_key_is_broken_however_small(
         self, orders: int, days: int, seed: int
     ) -> None:
@@ -42,7 +40,7 @@ class TestDirt:
         for table in TABLES:
             assert {kind.name for kind in WRONG[table]} <= every_reason(table)
 
-    @pytest.mark.parametrize("seed", [1, 2, 3])
+    @pytest.mark.parametrize("seed", [1])
     def test_the_default_dirt_passes_the_default_gates(self, seed: int) -> None:
         for table, result in refined(5_000, 14, seed).items():
             bad = len(result.quarantined)
