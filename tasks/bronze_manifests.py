@@ -6,9 +6,11 @@ the files (`landing.py`), or reading bronze for a run (`bronze_inventory.py`).
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -54,6 +56,27 @@ def write_record(store: Store, table_prefix: str, record: BatchRecord) -> None:
         store.swap(key, content.encode(), expected=None)
     except VersionConflictError:
         return
+
+
+def claim_batch(
+    store: Store, table_prefix: str, batch_id: str, landed_on: date, moment: str
+) -> tuple[date, str]:
+    """Return the day and moment under which a batch lands: those of its first attempt.
+
+    Where nobody can be held off, attempts may run side by side; so that they put the same rows in
+    the same partitions, the first of them decides. Raises IngestError if its claim is broken.
+    """
+    key = f"{table_prefix}{BATCH_FOLDER}/{batch_id}.claim.json"
+    content = json.dumps({"landed_on": landed_on.isoformat(), "landed_at": moment}).encode()
+    try:
+        store.swap(key, content, expected=None)
+    except VersionConflictError:
+        try:
+            claim = json.loads(store.read(key))
+            return date.fromisoformat(claim["landed_on"]), str(claim["landed_at"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise IngestError(f"{store.url(key)}: is no claim of a batch; delete it") from error
+    return landed_on, moment
 
 
 @contextmanager

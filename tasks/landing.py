@@ -10,6 +10,7 @@ before has left is replaced, under the same names, by the next.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -21,6 +22,7 @@ import pyarrow.parquet as pq
 from blocks.store import Store
 from tasks.bronze_manifests import (
     add_to_manifest,
+    claim_batch,
     drop_from_manifest,
     manifest_entry,
     place_file,
@@ -149,12 +151,18 @@ def land_file(
     with store.exclusive(key), staging(store, table_prefix) as folder:
         if store.exists(key):
             return _landed_before(store, table_prefix, checked)
+        attempt = ""
+        if store.local_path(key) is None:  # no lock: others may be landing the same batch
+            attempt = f".{secrets.token_hex(4)}"
+            landed_on, moment = claim_batch(store, table_prefix, batch_id, landed_on, moment)
         columns, staged, sha256 = _write(folder, table, checked, landed_on, moment, limits)
         if sha256 != checked.sha256:
             raise IngestError(f"{place(source)}: changed while it was read; land it again")
         total = 0
         for partition in sorted(staged):
-            entries = _place(store, table_prefix, partition, staged[partition], batch_id)
+            if attempt and store.exists(key):  # leave what is committed as it is
+                return _landed_before(store, table_prefix, checked)
+            entries = _place(store, table_prefix, partition, staged[partition], batch_id, attempt)
             add_to_manifest(
                 store, table_prefix, partition, entries, columns=columns, created_at=moment
             )
@@ -240,11 +248,16 @@ def _batch(record: BatchRecord, source: SourceFile, *, already_landed: bool) -> 
 
 
 def _place(
-    store: Store, table_prefix: str, partition: str, files: Sequence[Path], batch_id: str
+    store: Store,
+    table_prefix: str,
+    partition: str,
+    files: Sequence[Path],
+    batch_id: str,
+    attempt: str,
 ) -> list[ManifestFile]:
     entries = []
     for number, file in enumerate(files):
-        name = f"{batch_id}-{number}.parquet"
+        name = f"{batch_id}{attempt}-{number}.parquet"
         entries.append(manifest_entry(file, name, pq.read_metadata(file).num_rows, batch_id))
         place_file(store, file, str(PurePosixPath(table_prefix, partition, name)))
     return entries

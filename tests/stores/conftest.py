@@ -71,7 +71,7 @@ S3_KEYS = {
 }
 
 
-def _backend(kind: str, request: pytest.FixtureRequest, folder: Path) -> Backend:
+def backend_of(kind: str, request: pytest.FixtureRequest, folder: Path) -> Backend:
     if kind == "local":
         return Backend(kind, folder)
     keys = S3_KEYS if kind == "s3" else {}
@@ -80,12 +80,12 @@ def _backend(kind: str, request: pytest.FixtureRequest, folder: Path) -> Backend
 
 @pytest.fixture(params=["local", "s3", "gcs"])
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
-    return _backend(request.param, request, tmp_path)
+    return backend_of(request.param, request, tmp_path)
 
 
 @pytest.fixture(params=["s3", "gcs"])
 def object_backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
-    return _backend(request.param, request, tmp_path)
+    return backend_of(request.param, request, tmp_path)
 
 
 @pytest.fixture
