@@ -170,12 +170,17 @@ def check_key_pair(key_id: object, secret: object) -> None:
         raise ValueError("access_key_id and secret_access_key go together")
 
 
+def root_text(root: str | Path) -> str:
+    """Return a root as text; a URL that went through a path gets back the `/` that it lost."""
+    return re.sub(r"^(gs|s3):/(?=[^/])", r"\1://", str(root))
+
+
 def places_at(root: str | Path, like: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return the settings of a lake whose layers all lie below `root`, a folder or a URL.
 
     What opens it comes from `like`, where that is of the same kind.
     """
-    text = str(root)
+    text = root_text(root)
     kind = {"gs": "gcs", "s3": "s3"}.get(text.partition("://")[0], "local")
     same = like is not None and like.get("kind") == kind
     kept = {k: v for k, v in (like or {}).items() if k not in ("root", *LAYERS)} if same else {}

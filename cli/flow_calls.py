@@ -62,5 +62,10 @@ def log_file(env: str | None, lake: Path | None, pipeline: str) -> Path:
 
 
 def absolute_text(path: Path | None) -> str | None:
-    """Return a path as flows take it: workers may run in another folder."""
-    return None if path is None else str(path.absolute())
+    """Return a path or URL as flows take it: workers may run in another folder."""
+    from blocks.lake_places import root_text  # noqa: PLC0415
+
+    if path is None:
+        return None
+    text = root_text(path)
+    return text if "://" in text else str(path.absolute())

@@ -27,7 +27,9 @@ Env = Annotated[
 ]
 LakeRoot = Annotated[
     Path | None,
-    typer.Option("--lake", metavar="PATH", help="Folder of the lake, whatever the environment."),
+    typer.Option(
+        "--lake", metavar="PATH", help="Folder or bucket URL of the lake, whatever the environment."
+    ),
 ]
 Bronze = Annotated[
     Path | None,

@@ -61,19 +61,19 @@ VARIABLES = {
 }
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "shop.yml").write_text(S3_ENVIRONMENT)
-    (tmp_path / "cloud.yml").write_text(GCS_ENVIRONMENT)
-    return tmp_path
-
-
-@pytest.fixture(autouse=True)
-def secrets(prefect_api: None) -> None:
+@pytest.fixture(scope="module")
+def saved_secrets(prefect_api: None) -> None:
     Secret(value=CANARIES["secret"]).save("shop-key", overwrite=True)
     Secret(value=CANARIES["mask"]).save("shop-mask", overwrite=True)
     key = json.loads(key_with(CANARIES["gcp"]))
     GcpCredentials(service_account_info=key).save("shop-account", overwrite=True)
+
+
+@pytest.fixture
+def folder(saved_secrets: None, tmp_path: Path) -> Path:
+    (tmp_path / "shop.yml").write_text(S3_ENVIRONMENT)
+    (tmp_path / "cloud.yml").write_text(GCS_ENVIRONMENT)
+    return tmp_path
 
 
 @pytest.fixture(autouse=True)
@@ -173,6 +173,7 @@ def test_a_replaced_secret_is_a_change(folder: Path) -> None:
     assert changed["medallion-platform/shop"].status == "unchanged"
     key = MedallionPlatform.load("shop").lake.secret_access_key
     assert key.get_secret_value() == "another one"
+    Secret(value=CANARIES["secret"]).save("shop-key", overwrite=True)
 
 
 def test_another_kind_of_lake_takes_the_place_of_the_first(folder: Path) -> None:
@@ -273,3 +274,48 @@ def test_a_run_of_the_command_line_takes_the_file(folder: Path) -> None:
     applied(folder)
     with pytest.raises(ConfigurationError, match="no environment 'shop'"):
         settings_in_a_flow(environment="shop")
+
+
+def medallion(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    from prefect.settings import get_current_settings
+
+    api = {"PREFECT_API_URL": str(get_current_settings().api.url)}
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("MEDALLION_")}
+    return subprocess.run(
+        [sys.executable, "-m", "cli.app", *words],
+        env={**kept, **api, **variables},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_command_line_tells_what_it_saved() -> None:
+    planned = medallion("blocks", "apply", "local", "--dry-run", "--json")
+    assert planned.returncode == 0, planned.stderr
+    document = json.loads(planned.stdout)
+    assert (document["environment"], document["dry_run"]) == ("local", True)
+    assert [(b["block"], b["status"]) for b in document["blocks"]] == [
+        ("medallion-local-lake/local", "created"),
+        ("medallion-platform/local", "created"),
+    ]
+    # What overrides a run of the one who applies is not the environment's.
+    saved = medallion("blocks", "apply", "local", MEDALLION_GATES="strict", MEDALLION_ENV="prod")
+    assert saved.stdout.count("created") == 2
+    assert MedallionPlatform.load("local").gates == "warn"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["prd"], "error: no environment 'prd'; did you mean 'prod'?\n"),
+        (["prod"], "there is no GCP Credentials block 'medallion-prod'; save one under this name"),
+        ([], "Missing argument 'ENV'"),
+    ],
+)
+def test_a_wrong_call_of_the_command_line_says_why(words: list[str], told: str) -> None:
+    done = medallion("blocks", "apply", *words)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr

@@ -184,6 +184,8 @@ def test_another_root_keeps_what_opens_a_lake_of_the_same_kind() -> None:
     assert there.credentials == shipped("prod").places.credentials  # type: ignore[union-attr]
     elsewhere = shipped("prod", lake_root="s3://other").places
     assert (elsewhere.kind, elsewhere.layer_roots()["control"]) == ("s3", "s3://other")
+    # The command line takes paths, and a path has no `//`.
+    assert shipped("prod", lake_root=Path("s3://other/x")).places.root == "s3://other/x"
     folder = shipped("prod", lake_root=Path("/data")).places
     assert (folder.kind, folder.layer_roots()["gold"]) == ("local", "/data/gold")
 
