@@ -104,9 +104,13 @@ class Mirror:
         )
 
     def close(self) -> None:
-        """End transfers and remove the copies; the files of a lake of folders stay."""
+        """End transfers and remove the copies; the files of a lake of folders stay.
+
+        What is asked for afterwards comes anew.
+        """
         with self._guard:
             pool, self._pool = self._pool, None
+            self._begun.clear()
         if pool is not None:
             pool.shutdown(cancel_futures=True)
         if self._scratch is not None and any(self._is_away(layer) for layer in self._stores):

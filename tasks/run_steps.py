@@ -284,6 +284,7 @@ def report(state: RunState, release: int | None, error: str | None) -> tuple[Run
     record = state.record("failed" if error else ended, release=release, error=error)
     path = write_record(run.lake, record)
     shutil.rmtree(run.work_folder, ignore_errors=True)
+    run.mirror.close()
     return record, path
 
 
