@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from cli import environments, reading, running, watching
+from cli import environments, planning, reading, running, watching
 from tasks.contracts.errors import MedallionError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 running.register(app)
+planning.register(app)
 watching.register(app)
 reading.register(app)
 environments.register(app)

@@ -15,7 +15,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from tasks.contracts.errors import GateError
 from tasks.contracts.run_record import GateMode
 from tasks.dbt_runs import warm_up
-from tasks.dimensions import is_fresh, latest_snapshot, read_pointer, snapshot_inputs
+from tasks.dimensions import latest_snapshot, plan_snapshot, read_pointer, snapshot_inputs
 from tasks.run_opening import close_run, find_run, open_run
 from tasks.run_state import RunState
 from tasks.run_steps import (
@@ -94,9 +94,9 @@ def _refresh(state: RunState) -> dict[str, date]:
         latest = latest_snapshot(run.lake, run.pipeline, name, run.run_date)
         if latest is not None:
             days[name] = latest.snapshot_dt
-        if is_fresh(dimension, latest, run.run_date, inputs[name]):
-            state.tell(f"dims.{name}: the snapshot of {days[name]} is still fresh")
-        else:
+        planned = plan_snapshot(dimension, latest, run.run_date, inputs[name])
+        state.tell(f"dims.{name}: {planned.reason}")
+        if planned.due:
             due.append(dimension)
     if due:
         tables = with_parents(run.spec, (d.table for d in due))

@@ -7,6 +7,7 @@ a stage computes (`tasks/`).
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -32,6 +33,7 @@ from tasks.run_steps import (
     find_base,
     inspect_bronze,
     judge_reconciliations,
+    plan,
     publish_release,
     register_fact,
     register_silver,
@@ -133,8 +135,9 @@ def run_pipeline(
 
 
 def _run(state: RunState) -> int | None:
+    """Find out what there is to do, then go through the stages of that plan and no others."""
     run = state.run
-    seen, stages = find_base(state), run.settings.stages
+    seen = find_base(state)
     tables = [table.name for table in run.spec.tables]
     with state.stage("bronze"):
         inspect = patient(inspect_bronze, run.settings)
@@ -143,30 +146,33 @@ def _run(state: RunState) -> int | None:
             state.forget("bronze")
             _all([inspect.submit(state, table) for table in tables])
         state.pass_gate("bronze")
-    if run.spec.dimensions and "dimensions" in stages:
-        with state.stage("dimensions"), changed_settings(NO_HEARTBEAT):
-            refresh_dimensions(run.pipeline, run_date=run.run_date, run_id=run.run_id)
-    if "silver" in stages:
-        with state.stage("silver"):
-            _all([register_silver.submit(state, table) for table in state.builds])
-            rest = [table for table in tables if table not in state.builds]
-            build_silver_models(state, rest, [])
-            _all([register_silver.submit(state, table) for table in rest])
-            state.pass_gate("silver")
-    if run.spec.transforms and "enriched" in stages:
-        with state.stage("enriched"):
-            _enrich(state)
-            state.pass_gate("enriched")
-    if run.spec.gold and "gold" in stages:
-        with state.stage("gold"):
-            made = build_gold_models(state)
-            _all([register_fact.submit(state, fact.name, made) for fact in run.spec.gold])
-            judge_reconciliations(state, made)
-            state.pass_gate("gold")
-    if not run.settings.publishes:
-        return None
-    with state.stage("publish"):
-        return publish_release(state, seen)
+        plan(state, seen)
+    assert state.plan is not None
+    release = None
+    for planned in state.plan.stages:
+        if planned.stage == "publish":
+            with state.stage("publish"):
+                release = publish_release(state, seen)
+        elif planned.stage != "bronze":
+            with state.stage(planned.stage):
+                _STEPS[planned.stage](state)
+    return release
+
+
+def _refresh_dimensions(state: RunState) -> None:
+    run = state.run
+    with changed_settings(NO_HEARTBEAT):
+        refresh_dimensions(run.pipeline, run_date=run.run_date, run_id=run.run_id)
+
+
+def _build_silver(state: RunState) -> None:
+    """Build the tables that the dimensions have not needed yet."""
+    tables = [table.name for table in state.run.spec.tables]
+    _all([register_silver.submit(state, table) for table in state.builds])
+    rest = [table for table in tables if table not in state.builds]
+    build_silver_models(state, rest, [])
+    _all([register_silver.submit(state, table) for table in rest])
+    state.pass_gate("silver")
 
 
 def _enrich(state: RunState) -> None:
@@ -180,6 +186,22 @@ def _enrich(state: RunState) -> None:
             state, transform.name, wait_for=needed, return_state=False
         )
     _all(list(futures.values()))
+    state.pass_gate("enriched")
+
+
+def _build_gold(state: RunState) -> None:
+    made = build_gold_models(state)
+    _all([register_fact.submit(state, fact.name, made) for fact in state.run.spec.gold])
+    judge_reconciliations(state, made)
+    state.pass_gate("gold")
+
+
+_STEPS: dict[str, Callable[[RunState], None]] = {
+    "dimensions": _refresh_dimensions,
+    "silver": _build_silver,
+    "enriched": _enrich,
+    "gold": _build_gold,
+}
 
 
 def _all(futures: list[PrefectFuture[None]]) -> None:

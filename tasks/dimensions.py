@@ -27,6 +27,7 @@ from tasks.contracts.spec import Dimension, Spec
 from tasks.gates import judged
 from tasks.published_files import describe_table
 from tasks.run_context import RunContext
+from tasks.run_plan import SnapshotPlan
 from tasks.silver import with_parents
 from tasks.sql_text import read_parquet
 
@@ -97,14 +98,22 @@ def snapshot_inputs(
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
 
 
-def is_fresh(
+def plan_snapshot(
     dimension: Dimension, snapshot: SnapshotManifest | None, run_date: date, inputs: str
-) -> bool:
-    """Tell whether a snapshot stands for `run_date`: recent, no later, of the same inputs."""
-    if snapshot is None or snapshot.inputs != inputs:
-        return False
-    age = run_date - snapshot.snapshot_dt
-    return timedelta(0) <= age <= timedelta(hours=dimension.freshness_hours)
+) -> SnapshotPlan:
+    """Tell whether a new snapshot is due: the latest must be recent, no later, of the same inputs.
+
+    `snapshot` is the latest one that is not after `run_date`.
+    """
+    if snapshot is None:
+        return SnapshotPlan(True, f"there is no snapshot up to {run_date}")
+    day = snapshot.snapshot_dt
+    if snapshot.inputs != inputs:
+        return SnapshotPlan(True, f"the snapshot of {day} is of other bronze or rules")
+    if not timedelta(0) <= run_date - day <= timedelta(hours=dimension.freshness_hours):
+        hours = dimension.freshness_hours
+        return SnapshotPlan(True, f"the snapshot of {day} is older than {hours} hours")
+    return SnapshotPlan(False, f"the snapshot of {day} is still fresh", snapshot.table)
 
 
 def latest_snapshot(

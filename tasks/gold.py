@@ -6,11 +6,11 @@ gates. Does not belong here: the facts' SQL (`dbt/models/<pipeline>/gold`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from tasks.changed_days import WHOLE, Days, Period, days_to_compute
+from tasks.changed_days import NOTHING, WHOLE, Days, Period, days_to_compute
 from tasks.contracts.changes import TableChange
 from tasks.contracts.release import PublishedTable
 from tasks.contracts.run_record import GateResult, TableRecord
@@ -42,12 +42,13 @@ def build_gold(
     base: Base = NO_BASE,
     changes: Mapping[str, TableChange] = MappingProxyType({}),
     *,
+    standing: Collection[str] = (),
     progress: Callable[[str], None] | None = None,
 ) -> GoldBuild:
     """Build the facts and run their data tests and the reconciliations; raises BuildError.
 
-    `changes` says what of `tables` differs from the base's. What cannot differ of a fact is not
-    written; tests see it in the files of the base.
+    `changes` says what of `tables` differs from the base's, `standing` which facts stay.
+    What cannot differ of a fact is not written; tests see it in the files of the base.
     """
     selects = {
         name: [select_of(run.urls(table))]
@@ -59,7 +60,10 @@ def build_gold(
     for fact in run.spec.gold:
         name = f"gold.{fact.name}"
         outputs[name] = run.folder("gold", fact.name)
-        change = written[fact.name] = fact_change(run, fact, tables, base, changes)
+        change = NOTHING
+        if fact.name not in standing:
+            change = fact_change(run, fact, tables, base, changes)
+        written[fact.name] = change
         column = _cut_along(fact)
         if column is not None:
             partitions[name] = f"strftime({column}, '%Y-%m-%d')"

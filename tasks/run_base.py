@@ -84,26 +84,6 @@ def settle_base(base: Base, inventory: Mapping[str, BronzeTable]) -> Base:
     return base
 
 
-def tables_to_build(
-    spec: Spec, base: Base, inventory: Mapping[str, BronzeTable], run_date: date
-) -> list[str]:
-    """Return the silver tables that may differ from the base's, in the order of the specification.
-
-    A table differs through new files, through its parents, or through time: a row that was
-    rejected as of the future may be valid by now.
-    """
-    if base.release is None:
-        return [table.name for table in spec.tables]
-    later = run_date > base.release.run_date
-    due: list[str] = []
-    for table in spec.tables:
-        fresh = inventory[table.name].without(base.known(table.name)).files
-        moved = any(key.references in due for key in table.foreign_keys)
-        if fresh or moved or (later and depends_on_the_day(table)):
-            due.append(table.name)
-    return due
-
-
 def depends_on_the_day(table: Table) -> bool:
     """Tell whether a rule may judge the same row otherwise on another day."""
     return any(rule.not_after_run_date or rule.sql for rule in table.rules)

@@ -29,6 +29,7 @@ from tasks.daily_files import files_of_run
 from tasks.gates import enforce
 from tasks.run_base import Base
 from tasks.run_context import RunContext
+from tasks.run_plan import RunPlan
 from tasks.silver import SilverBuild
 
 log = logging.getLogger("medallion")
@@ -40,6 +41,7 @@ class RunState:
     def __init__(self, run: RunContext) -> None:
         self.run = run
         self.base = Base(None)
+        self.plan: RunPlan | None = None
         self.inventory: dict[str, BronzeTable] = {}
         self.changes: dict[str, TableChange] = {}
         self.builds: dict[str, SilverBuild] = {}
@@ -77,6 +79,23 @@ class RunState:
     def silver_counts(self) -> dict[str, SilverCounts]:
         """How the bronze rows of each table were judged."""
         return {name: made.counts[name] for name, made in self.builds.items()}
+
+    def kept(self, table: str) -> PublishedTable | None:
+        """Return the base's `table` if the plan keeps it; without a plan nothing is kept."""
+        if self.plan is None or self.base.release is None or not self.plan.keeps(table):
+            return None
+        return self.base.release.tables[table]
+
+    def use_snapshot(self, name: str, table: PublishedTable) -> None:
+        """Take a snapshot into the run; give the plan up if it counted on that of the base.
+
+        Another run may have refreshed the dimension since. Without a plan nothing is kept unseen.
+        """
+        self.tables[name] = table
+        planned = self.plan.tables.get(name) if self.plan is not None else None
+        before = self.base.release.tables.get(name) if self.base.release else None
+        if planned is not None and planned.as_released and table != before:
+            self.plan = None
 
     def tell(self, message: str, **fields: object) -> None:
         """Log progress: a line for a person, fields for a machine."""

@@ -15,8 +15,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.audit import daily_figures, past_runs, write_record
-from tasks.bronze_inventory import take_inventory
-from tasks.contracts.errors import ConfigurationError
+from tasks.changed_days import NOTHING
 from tasks.contracts.release import Release
 from tasks.contracts.run_record import RunRecord, RunStatus, TableRecord
 from tasks.dimensions import (
@@ -29,7 +28,6 @@ from tasks.dimensions import (
     read_snapshot,
 )
 from tasks.enrichment import judge_transform, run_transform, transform_record
-from tasks.gates import bronze_gates
 from tasks.gold import (
     GoldBuild,
     build_gold,
@@ -39,8 +37,8 @@ from tasks.gold import (
     reconciliation_gates,
 )
 from tasks.logic_fingerprint import logic_fingerprint
-from tasks.releases import Current, missing_files, next_number, publish, read_base
-from tasks.run_base import Base, choose_base, settle_base, tables_to_build, taken_away
+from tasks.releases import Current, next_number, publish
+from tasks.run_planning import inspect, look_for_base, make_plan, settle
 from tasks.run_state import RunState
 from tasks.silver import build_silver, carried_build, describe_silver, silver_change
 from tasks.silver_inputs import models_of
@@ -50,70 +48,37 @@ from tasks.specs import spec_fingerprint
 @task(task_run_name="base", cache_policy=NO_CACHE, persist_result=False)
 def find_base(state: RunState) -> Current:
     """Find the release that the run may build on; return the pointer that a publish must find."""
-    run = state.run
-    current, release = read_base(run.lake, run.pipeline)
-    lost = taken_away(release, run.settings.stages) if release and run.settings.publishes else []
-    if lost:
-        raise ConfigurationError(
-            f"the stages of environment '{run.settings.environment}' leave {lost[0]} out, which "
-            f"readers see in release {current.release}: run all stages, or set publish to false"
-        )
-    state.base = choose_base(
-        release,
-        spec=run.spec,
-        spec_fingerprint=spec_fingerprint(run.spec),
-        logic_fingerprint=logic_fingerprint(run.pipeline),
-        run_date=run.run_date,
-        full_refresh=run.full_refresh,
-    )
-    if state.base.release is not None:
-        missing = missing_files(run.lake, state.base.release)
-        if missing:
-            gone = f"a file of the release before is missing: {missing[0].path}"
-            state.base = Base(None, gone)
-    return current
+    return look_for_base(state)
 
 
 @task(task_run_name="base settled", cache_policy=NO_CACHE, persist_result=False)
 def confirm_base(state: RunState) -> bool:
     """Compare the base's bronze with what is there; False if all of it must be inspected anew."""
-    before, state.base = state.base, settle_base(state.base, state.inventory)
-    release = state.base.release
-    if release is None:
-        state.tell(f"computing everything: {state.base.reason}")
-        return before.release is None
-    state.tell(f"building on release {release.release}")
-    return True
+    return settle(state)
+
+
+@task(task_run_name="plan", cache_policy=NO_CACHE, persist_result=False)
+def plan(state: RunState, seen: Current) -> None:
+    """Decide which stages and tables the run goes through, from what was found."""
+    state.plan = make_plan(state, seen.release)
 
 
 @task(task_run_name="bronze {table}", cache_policy=NO_CACHE, persist_result=False)
 def inspect_bronze(state: RunState, table: str) -> None:
     """Verify what the manifests of one bronze table list."""
-    run = state.run
-    found = take_inventory(
-        run.lake,
-        run.spec,
-        run.spec.table(table),
-        run.run_date,
-        threads=run.settings.threads,
-        known=state.base.known(table),
-        mirror=run.mirror,
-    )
-    state.inventory[table] = found
-    state.judge(bronze_gates(run.spec, found))
+    inspect(state, table)
 
 
 @task(task_run_name="silver models", cache_policy=NO_CACHE, persist_result=False)
 def build_silver_models(state: RunState, tables: list[str], snapshots: list[str]) -> None:
     """Let dbt judge, deduplicate and quarantine the rows of `tables`, where any may differ."""
     run, base = state.run, state.base
-    due = tables_to_build(run.spec, base, state.inventory, run.run_date)
-    carried = [table for table in tables if table not in due]
+    carried = [table for table in tables if state.kept(f"silver.{table}")]
     if carried and base.release is not None:
         state.builds.update(dict.fromkeys(carried, carried_build(base.release, carried)))
         for table in carried:
             state.tables[f"silver.{table}"] = base.release.tables[f"silver.{table}"]
-    due = [table for table in tables if table in due]
+    due = [table for table in tables if table not in carried]
     if not due and not snapshots:
         return
     models = [model for table in due for model in models_of(run.spec.table(table))]
@@ -189,7 +154,7 @@ def use_snapshot(state: RunState, dimension: str, day: date) -> None:
     run = state.run
     snapshot = read_snapshot(run.lake, run.pipeline, dimension, day)
     assert snapshot is not None, f"the pointer names a snapshot of {dimension} that is not there"
-    state.tables[f"dims.{dimension}"] = snapshot.table
+    state.use_snapshot(f"dims.{dimension}", snapshot.table)
     source = next(d.table for d in run.spec.dimensions if d.name == dimension)
     state.records[f"dims.{dimension}"] = TableRecord(
         table=f"dims.{dimension}",
@@ -208,7 +173,11 @@ def enrich(state: RunState, name: str) -> None:
     began = time.monotonic()
     run = state.run
     transform = next(t for t in run.spec.transforms if t.name == name)
-    table, change = run_transform(run, transform, state.tables, state.base, state.changes)
+    kept = state.kept(f"enriched.{name}")
+    if kept is not None:
+        table, change = kept, NOTHING
+    else:
+        table, change = run_transform(run, transform, state.tables, state.base, state.changes)
     gates = judge_transform(run, transform, table, state.tables)
     seconds = time.monotonic() - began
     run.send(table)
@@ -223,8 +192,14 @@ def enrich(state: RunState, name: str) -> None:
 def build_gold_models(state: RunState) -> GoldBuild:
     """Let dbt build the facts and run their tests and the reconciliations."""
     facts = [fact.name for fact in state.run.spec.gold if not fact.internal]
-    progress = _counter(state, "gold", facts)
-    return build_gold(state.run, state.tables, state.base, state.changes, progress=progress)
+    return build_gold(
+        state.run,
+        state.tables,
+        state.base,
+        state.changes,
+        standing=[fact.name for fact in state.run.spec.gold if state.kept(f"gold.{fact.name}")],
+        progress=_counter(state, "gold", facts),
+    )
 
 
 @task(task_run_name="gold {fact}", cache_policy=NO_CACHE, persist_result=False)

@@ -1,0 +1,158 @@
+"""Finding out what a run has to do: its base, its bronze, its snapshots, and the plan of them.
+
+Belongs here: the reading that `medallion plan` and every run share; nothing is written. Does not
+belong here: the decisions themselves (`run_base.py`, `run_plan.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.bronze_inventory import take_inventory
+from tasks.bronze_manifests import record_key
+from tasks.contracts.errors import ConfigurationError
+from tasks.dimensions import latest_snapshot, plan_snapshot, snapshot_inputs
+from tasks.gates import bronze_gates
+from tasks.landing_checks import check_sources
+from tasks.logic_fingerprint import logic_fingerprint
+from tasks.releases import Current, missing_files, read_base
+from tasks.run_base import Base, choose_base, settle_base, taken_away
+from tasks.run_plan import RunPlan, SnapshotPlan, plan_run
+from tasks.run_state import RunState
+from tasks.silver import with_parents
+from tasks.source_files import find_sources
+from tasks.specs import spec_fingerprint
+
+
+def look_for_base(state: RunState) -> Current:
+    """Find the release that the run may build on; return the pointer that a publish must find.
+
+    Raises ConfigurationError if the run would take tables from readers.
+    """
+    run = state.run
+    current, release = read_base(run.lake, run.pipeline)
+    lost = taken_away(release, run.settings.stages) if release and run.settings.publishes else []
+    if lost:
+        raise ConfigurationError(
+            f"the stages of environment '{run.settings.environment}' leave {lost[0]} out, which "
+            f"readers see in release {current.release}: run all stages, or set publish to false"
+        )
+    state.base = choose_base(
+        release,
+        spec=run.spec,
+        spec_fingerprint=spec_fingerprint(run.spec),
+        logic_fingerprint=logic_fingerprint(run.pipeline),
+        run_date=run.run_date,
+        full_refresh=run.full_refresh,
+    )
+    if state.base.release is not None:
+        missing = missing_files(run.lake, state.base.release)
+        if missing:
+            gone = f"a file of the release before is missing: {missing[0].path}"
+            state.base = Base(None, gone)
+    return current
+
+
+def settle(state: RunState) -> bool:
+    """Compare the base's bronze with what is there; False if all of it must be inspected anew."""
+    before, state.base = state.base, settle_base(state.base, state.inventory)
+    release = state.base.release
+    if release is None:
+        state.tell(f"computing everything: {state.base.reason}")
+        return before.release is None
+    state.tell(f"building on release {release.release}")
+    return True
+
+
+def inspect(state: RunState, table: str) -> None:
+    """Verify what the manifests of one bronze table list."""
+    run = state.run
+    found = take_inventory(
+        run.lake,
+        run.spec,
+        run.spec.table(table),
+        run.run_date,
+        threads=run.settings.threads,
+        known=state.base.known(table),
+        mirror=run.mirror,
+    )
+    state.inventory[table] = found
+    state.judge(bronze_gates(run.spec, found))
+
+
+def make_plan(
+    state: RunState, follows: int | None, arriving: Mapping[str, int] | None = None
+) -> RunPlan:
+    """Return the plan of a run whose base is settled; `follows` is the current release."""
+    run, snapshots, coming = state.run, {}, arriving or {}
+    if "dimensions" in run.settings.stages:
+        for dimension in run.spec.dimensions:
+            if any(table in coming for table in with_parents(run.spec, [dimension.table])):
+                snapshots[dimension.name] = SnapshotPlan(True, "files of it are to be landed")
+                continue
+            snapshots[dimension.name] = plan_snapshot(
+                dimension,
+                latest_snapshot(run.lake, run.pipeline, dimension.name, run.run_date),
+                run.run_date,
+                snapshot_inputs(run.spec, dimension, state.inventory, run.run_date),
+            )
+    return plan_run(
+        run.spec,
+        state.base,
+        state.inventory,
+        run_date=run.run_date,
+        as_of=run.as_of,
+        environment=run.settings.environment,
+        stages=run.settings.stages,
+        publishes=run.settings.publishes,
+        follows=follows,
+        snapshots=snapshots,
+        arriving=arriving,
+    )
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What `medallion plan` found: the plan, the base, and the checks that would stop the run."""
+
+    plan: RunPlan
+    base: Base
+    problems: tuple[str, ...]
+
+
+def foresee(state: RunState, source: str | None = None) -> Foreseen:
+    """Plan a run without beginning it; `source` would be landed first.
+
+    Raises what the run would raise: ConfigurationError, IngestError, ReleaseError.
+    """
+    arriving = _arriving(state, source) if source is not None else {}
+    current = look_for_base(state)
+    tables = [table.name for table in state.run.spec.tables]
+    for table in tables:
+        inspect(state, table)
+    if not settle(state):
+        state.forget("bronze")
+        for table in tables:
+            inspect(state, table)
+    expected = {f"{table}.min_rows" for table in arriving}
+    problems = tuple(
+        f"{gate.layer}.{gate.table}: {gate.check}: {gate.message}"
+        for gate in state.gates
+        if gate.status == "fail" and f"{gate.table}.{gate.check}" not in expected
+    )
+    return Foreseen(make_plan(state, current.release, arriving), state.base, problems)
+
+
+def _arriving(state: RunState, source: str) -> dict[str, int]:
+    """Count the files at `source` that are not landed yet, by table."""
+    run = state.run
+    store, prefix = run.lake.bronze, run.lake.bronze_prefix(run.pipeline)
+    counts: dict[str, int] = {}
+    for checked in check_sources(store, prefix, run.spec, find_sources(run.spec, Path(source))):
+        table = checked.source.table
+        batches = f"{prefix}{checked.source.bronze}/"
+        if not store.exists(record_key(batches, checked.batch_id)):
+            counts[table] = counts.get(table, 0) + 1
+    return counts
