@@ -6,7 +6,7 @@ to a store (`blocks/stores`).
 
 DuckDB, dbt, Polars and pyarrow only ever open local files. In a lake of folders those are the
 lake's own and nothing is copied; of an object store they are copies below a scratch folder, each
-compared with the size and hash that a release lists (see docs/decisions/0010).
+compared with the size and hash that a release lists (see docs/decisions/0015).
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 from blocks.lake import Lake
 from blocks.store import Store
 from blocks.stores.local import LocalStore
 from tasks.contracts.errors import ReleaseError
 from tasks.contracts.release import PublishedFile
+from tasks.scratch_folders import claim, sweep
 
 CONNECTIONS = 8
 _LAYERS = ("control", "bronze", "silver", "gold")
@@ -44,6 +46,7 @@ class Mirror:
         self._stores = {layer: self._beside(layer) for layer in _LAYERS}
         self._guard = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
+        self._claim: IO[bytes] | None = None
         self._begun: dict[tuple[str, str, str], Future[None]] = {}
 
     def _beside(self, layer: str) -> LocalStore:
@@ -52,6 +55,7 @@ class Mirror:
             return home
         if self._scratch is None:
             raise ValueError(f"{home!r} needs a scratch folder")
+        self.lake.own_scratch()
         return LocalStore(self._scratch / layer)
 
     def _home(self, layer: str) -> Store:
@@ -110,11 +114,14 @@ class Mirror:
         """
         with self._guard:
             pool, self._pool = self._pool, None
+            held, self._claim = self._claim, None
             self._begun.clear()
         if pool is not None:
             pool.shutdown(cancel_futures=True)
         if self._scratch is not None and any(self._is_away(layer) for layer in self._stores):
             shutil.rmtree(self._scratch, ignore_errors=True)
+        if held is not None:
+            held.close()
 
     def _is_away(self, layer: str) -> bool:
         return self.store_of(layer) is not self._home(layer)
@@ -131,9 +138,16 @@ class Mirror:
         with self._guard:
             if name not in self._begun:
                 if self._pool is None:
-                    self._pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="mirror")
+                    self._pool = self._opened()
                 self._begun[name] = self._pool.submit(transfer)
             return name, self._begun[name]
+
+    def _opened(self) -> ThreadPoolExecutor:
+        """Begin to transfer; before that, give back the disk that killed processes have taken."""
+        assert self._scratch is not None, "only what is away is transferred"
+        self._claim = claim(self._scratch)
+        sweep(self._scratch.parent)
+        return ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="mirror")
 
     def _all(self, transfers: Sequence[tuple[tuple[str, str, str], Future[None]]]) -> None:
         """Wait for transfers; one that failed may be tried again."""
