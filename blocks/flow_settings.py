@@ -6,7 +6,7 @@ either says with variables and parameters (`settings.py`).
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from blocks.environment_files import block_name
 from blocks.settings import Settings, environment_name, load_settings, merge_settings
@@ -30,19 +30,31 @@ def flow_settings(environment: str | None = None, **overrides: Any) -> Settings:
 
 def _saved(name: str) -> dict[str, Any] | None:
     """What the saved block of environment `name` says, or None where there is none."""
-    from prefect.exceptions import ObjectNotFound  # noqa: PLC0415 - Prefect is slow
+    from prefect.client.orchestration import get_client  # noqa: PLC0415 - Prefect is slow
+    from prefect.exceptions import ObjectNotFound  # noqa: PLC0415
 
     from blocks.platform_block import MedallionPlatform  # noqa: PLC0415
 
+    slug, saved_as = MedallionPlatform.get_block_type_slug(), block_name(name)
     try:
-        platform = cast("MedallionPlatform", MedallionPlatform.load(block_name(name)))
-    except ValueError as error:
-        if isinstance(error.__cause__, ObjectNotFound):
-            return None
-        raise
-    except RuntimeError:  # its cause quotes what the block holds
-        block = f"{MedallionPlatform.get_block_type_slug()}/{block_name(name)}"
+        with get_client(sync_client=True) as client:
+            document = client.read_block_document_by_name(saved_as, slug, include_secrets=True)
+    except ObjectNotFound:
+        return None
+    try:
+        return MedallionPlatform.model_validate(_without_types(document.data)).decisions()
+    except Exception as error:  # whatever it is: its text quotes what the block holds
         raise ConfigurationError(
-            f"the saved block {block} cannot be used; `medallion blocks apply {name}` makes it anew"
+            f"the saved block {slug}/{saved_as} cannot be used ({type(error).__name__}); "
+            f"`medallion blocks apply {name}` makes it anew"
         ) from None
-    return platform.decisions()
+
+
+def _without_types(data: Any) -> Any:
+    """Leave out the types of nested blocks, which our kinds tell.
+
+    For a type Prefect imports all installed collections, among them dbt with its seconds.
+    """
+    if not isinstance(data, dict):
+        return data
+    return {key: _without_types(item) for key, item in data.items() if key != "block_type_slug"}

@@ -13,6 +13,7 @@ from prefect_gcp import GcpCredentials
 from pydantic import ConfigDict, Field, HttpUrl, SecretStr, model_validator
 
 from blocks.gcp_keys import key_text
+from blocks.kept_schema import KeptSchema
 from blocks.lake_places import (
     GcsPlaces,
     GcsRoots,
@@ -26,7 +27,7 @@ from blocks.lake_places import (
 DOCUMENTATION = HttpUrl("https://docs.prefect.io/v3/concepts/blocks")
 
 
-class LocalLake(LocalRoots, Block):
+class LocalLake(KeptSchema, LocalRoots, Block):
     """A lake in folders of one machine, or of a disk that all workers mount.
 
     Example:
@@ -51,7 +52,7 @@ class LocalLake(LocalRoots, Block):
         return LocalPlaces(**_shared(self, LocalPlaces))
 
 
-class GcsLake(GcsRoots, Block):
+class GcsLake(KeptSchema, GcsRoots, Block):
     """A lake in buckets of Google Cloud Storage, one a layer if wanted.
 
     Example:
@@ -80,7 +81,7 @@ class GcsLake(GcsRoots, Block):
         return GcsPlaces(**_shared(self, GcsPlaces), credentials=key_text(self.credentials))
 
 
-class S3Lake(S3Roots, Block):
+class S3Lake(KeptSchema, S3Roots, Block):
     """A lake in buckets of S3, or of any store that speaks its protocol, one a layer if wanted.
 
     Example:

@@ -11,12 +11,13 @@ from typing import Any
 from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, SecretStr
 
+from blocks.kept_schema import KeptSchema
 from blocks.lake_blocks import DOCUMENTATION, AnyLake, LocalLake
 from blocks.settings import EnvironmentDecisions
 from blocks.warehouse_blocks import AnyWarehouse
 
 
-class MedallionPlatform(EnvironmentDecisions, Block):
+class MedallionPlatform(KeptSchema, EnvironmentDecisions, Block):
     """One environment of the lakehouse: its lake, its warehouse, and how runs behave in it.
 
     It is saved under the environment's name, which flows take as the parameter `environment`.

@@ -13,11 +13,12 @@ from prefect_gcp import GcpCredentials
 from pydantic import ConfigDict, Field
 
 from blocks.gcp_keys import key_text
+from blocks.kept_schema import KeptSchema
 from blocks.lake_blocks import DOCUMENTATION
 from blocks.warehouse_settings import BigQueryBase, BigQuerySettings, DuckDbBase, DuckDbSettings
 
 
-class DuckDbWarehouse(DuckDbBase, Block):
+class DuckDbWarehouse(KeptSchema, DuckDbBase, Block):
     """A DuckDB file as warehouse: for a laptop, and for trying a load.
 
     Example:
@@ -41,7 +42,7 @@ class DuckDbWarehouse(DuckDbBase, Block):
         return DuckDbSettings(database=self.database)
 
 
-class BigQueryDatasets(BigQueryBase, Block):
+class BigQueryDatasets(KeptSchema, BigQueryBase, Block):
     """Datasets of Google BigQuery as warehouse, one a pipeline and layer.
 
     Example:
