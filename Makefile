@@ -39,8 +39,9 @@ typecheck: setup ## Check the types
 	$(BIN)/mypy
 
 .PHONY: bench
-bench: setup ## Measure the ecommerce pipeline
+bench: setup ## Measure the pipelines beside plain DuckDB scripts
 	$(BIN)/python -m benchmarks.ecommerce
+	$(BIN)/python -m benchmarks.clickstream
 
 .PHONY: ui
 ui: setup ## Serve Prefect's user interface on this machine
