@@ -170,7 +170,7 @@ def _client(access: GcsAccess) -> Client:
     if options is not None:  # a stand-in for Google's servers knows no accounts of Google's
         nobody: Any = AnonymousCredentials  # untyped
         return Client(project="none", credentials=nobody(), client_options=options)
-    return Client()
+    return Client(project=None)  # asked for only where buckets are made
 
 
 def _service_account(text: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import random
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 
 from blocks.lake import Lake, default_scratch
 from blocks.store import StorageError, Store, VersionConflictError
+from blocks.stores import s3_bucket
 from blocks.stores.access import GcsAccess, Patience, S3Access
 from blocks.stores.local import LocalStore
 from blocks.stores.opening import open_store
@@ -89,6 +91,23 @@ def test_every_request_is_tried_again_after_a_transient_failure(
     proxy.fail(fault, times=times)
     store.delete(["a/file"])
     assert not direct.exists("a/file")
+
+
+def test_a_large_file_goes_in_parts_and_only_a_part_goes_again(
+    store: Store,
+    direct: Store,
+    proxy: FaultyProxy,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(s3_bucket, "_IN_PARTS_FROM", 2**20)
+    content = random.Random(2).randbytes(17 * 2**20)
+    (tmp_path / "large").write_bytes(content)
+    proxy.fail("503", "PUT")
+    store.upload(tmp_path / "large", "a/large")
+    assert proxy.times == 0
+    assert proxy.seen.count("PUT") < 6, "three parts or one, and one of them twice"
+    assert direct.read("a/large") == content
 
 
 @pytest.mark.parametrize("fault", FAULTS)
