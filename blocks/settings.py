@@ -211,6 +211,8 @@ def settings_as_said(
     `variables` serve to look up secrets. Raises ConfigurationError like `merge_settings`.
     """
     variables = os.environ if variables is None else variables
+    if "environment" in said:
+        raise ConfigurationError(f"environment '{name}': environment: the file's name is the name")
     try:
         return Settings.model_validate(
             {"environment": name, **said}, context={"variables": variables}

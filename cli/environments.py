@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cli.options import Json
 from cli.output import console, plain_table, print_json
+from tasks.contracts.errors import ConfigurationError
 
 blocks_app = typer.Typer(
     help="Prefect blocks of the environments.", no_args_is_help=True, add_completion=False
@@ -50,9 +51,16 @@ def apply(
     api = PrefectApi()
     api.start()
     with api.ready():
-        from blocks.applying import apply_environment  # noqa: PLC0415 - Prefect is slow
+        from prefect.exceptions import PrefectHTTPStatusError  # noqa: PLC0415 - Prefect is slow
 
-        changes = apply_environment(environment, dry_run=dry_run)
+        from blocks.applying import apply_environment  # noqa: PLC0415
+
+        try:
+            changes = apply_environment(environment, dry_run=dry_run)
+        except PrefectHTTPStatusError as error:
+            answer = f"{error.response.status_code} {error.response.reason_phrase}"
+            # Its text tells of the request, and with it perhaps of a block's content.
+            raise ConfigurationError(f"the Prefect API refused this: {answer}") from None
     if as_json:
         listed = [{"block": c.block, "status": c.status, "fields": c.fields} for c in changes]
         print_json({"environment": environment, "dry_run": dry_run, "blocks": listed})

@@ -7,8 +7,10 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -318,4 +320,29 @@ def test_a_wrong_call_of_the_command_line_says_why(words: list[str], told: str) 
     done = medallion("blocks", "apply", *words)
     assert done.returncode == 2
     assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_refusal_of_the_api_is_told_without_a_traceback() -> None:
+    """A stand-in for an API that asks for credentials which the command does not have."""
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path.endswith("/health") else 403)
+            self.send_header("Content-Length", "4")
+            self.end_headers()
+            self.wfile.write(b"true")
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, *args: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/api"
+    done = medallion("blocks", "apply", "local", PREFECT_API_URL=url)
+    server.shutdown()
+    server.server_close()
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "error: the Prefect API refused this: 403 Forbidden"
     assert "Traceback" not in done.stderr

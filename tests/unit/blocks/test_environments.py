@@ -172,6 +172,12 @@ def test_a_stage_needs_the_ones_before_it(stages: list[str], accepted: bool) -> 
         shipped("local", stages=stages)
 
 
+def test_a_file_cannot_pass_for_another_environment(tmp_path: Path) -> None:
+    (tmp_path / "local.yml").write_text("environment: prod\n")
+    with pytest.raises(ConfigurationError, match="'local': environment: the file's name is"):
+        load_settings("local", variables={}, folder=tmp_path)
+
+
 @pytest.mark.parametrize("setting", [{"load_warehouse": True}, {"gold_engine": "warehouse"}])
 def test_what_needs_a_warehouse_says_so(setting: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="need a warehouse"):
