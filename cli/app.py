@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from cli import environments, planning, reading, running, watching
+from cli import environments, maintaining, planning, reading, running, watching
 from tasks.contracts.errors import MedallionError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
 running.register(app)
 planning.register(app)
 watching.register(app)
+maintaining.register(app)
 reading.register(app)
 environments.register(app)
 

@@ -122,14 +122,14 @@ def publish(lake: Lake, release: Release, base: Current) -> Release:
             )
         except VersionConflictError as error:
             if not _is_published(lake, pointer):
-                lake.control.delete([_draft_key(lake, pointer)])
+                lake.control.delete([draft_key(lake, pointer)])
                 raise PublishConflictError(_conflict(lake, pipeline, base)) from error
         if not in_place:
             _settle(lake, pointer)
     return release
 
 
-def _draft_key(lake: Lake, pointer: Pointer) -> str:
+def draft_key(lake: Lake, pointer: Pointer) -> str:
     """Return where the document of a release lies while another one has its place."""
     place = lake.release_key(pointer.pipeline, pointer.release).removesuffix(".json")
     return f"{place}.{pointer.sha256[:16]}.json"
@@ -142,7 +142,7 @@ def _write_document(lake: Lake, pointer: Pointer, content: bytes) -> bool:
             lake.release_key(pointer.pipeline, pointer.release), content, expected=None
         )
     except VersionConflictError:
-        lake.control.write(_draft_key(lake, pointer), content)
+        lake.control.write(draft_key(lake, pointer), content)
         return False
     return True
 
@@ -153,7 +153,7 @@ def _named_document(lake: Lake, pointer: Pointer, present: bytes | None = None) 
         present = _read(lake, lake.release_key(pointer.pipeline, pointer.release))
     if _is(pointer, present):
         return present
-    draft = _read(lake, _draft_key(lake, pointer))
+    draft = _read(lake, draft_key(lake, pointer))
     return draft if _is(pointer, draft) else None
 
 
@@ -169,7 +169,7 @@ def _settle(lake: Lake, pointer: Pointer) -> None:
     content = _named_document(lake, pointer, present)
     if content is not None:
         lake.control.write(key, content)
-        lake.control.delete([_draft_key(lake, pointer)])
+        lake.control.delete([draft_key(lake, pointer)])
 
 
 def _is_published(lake: Lake, pointer: Pointer) -> bool:
@@ -204,18 +204,19 @@ def next_number(base: Current) -> int:
 
 def roll_back(lake: Lake, pipeline: str, *, to: int, created_at: datetime) -> Release:
     """Publish a new release that repeats release `to`; raises ReleaseError, ConfigurationError."""
-    base = read_current(lake, pipeline)
-    current = read_release(lake, pipeline)
-    if to == current.release:
-        raise ConfigurationError(f"release {to} of {pipeline} is the current one already")
-    older = read_release(lake, pipeline, to)
-    missing = missing_files(lake, older)
-    if missing:
-        raise ReleaseError(
-            f"release {to} of {pipeline} cannot come back: {len(missing)} of its files are gone, "
-            f"the first is {missing[0].path}"
-        )
-    return publish(lake, rolled_back(older, current, created_at=created_at), base)
+    with lake.control.exclusive(lake.pointer_key(pipeline)):  # nobody clears files away meanwhile
+        base = read_current(lake, pipeline)
+        current = read_release(lake, pipeline)
+        if to == current.release:
+            raise ConfigurationError(f"release {to} of {pipeline} is the current one already")
+        older = read_release(lake, pipeline, to)
+        missing = missing_files(lake, older)
+        if missing:
+            raise ReleaseError(
+                f"release {to} of {pipeline} cannot come back: {len(missing)} of its files are "
+                f"gone, the first is {missing[0].path}"
+            )
+        return publish(lake, rolled_back(older, current, created_at=created_at), base)
 
 
 def missing_files(lake: Lake, release: Release) -> list[PublishedFile]:

@@ -16,6 +16,7 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.audit import daily_figures, past_runs, write_record
 from tasks.changed_days import NOTHING
+from tasks.contracts.errors import PublishConflictError
 from tasks.contracts.release import Release
 from tasks.contracts.run_record import RunRecord, RunStatus, TableRecord
 from tasks.dimensions import (
@@ -37,7 +38,7 @@ from tasks.gold import (
     reconciliation_gates,
 )
 from tasks.logic_fingerprint import logic_fingerprint
-from tasks.releases import Current, next_number, publish
+from tasks.releases import Current, missing_files, next_number, publish
 from tasks.run_planning import inspect, look_for_base, make_plan, settle
 from tasks.run_state import RunState
 from tasks.silver import build_silver, carried_build, describe_silver, silver_change
@@ -243,6 +244,12 @@ def publish_release(state: RunState, base: Current) -> int:
         counts=dict(sorted(state.silver_counts.items())),
         tables=dict(sorted(state.tables.items())),
     )
+    dims = {name: table for name, table in release.tables.items() if name.startswith("dims.")}
+    gone = missing_files(run.lake, release.model_copy(update={"tables": dims}))
+    if gone:
+        raise PublishConflictError(
+            f"a snapshot was cleared away meanwhile: {gone[0].path}; run again"
+        )
     return publish(run.lake, release, base).release
 
 

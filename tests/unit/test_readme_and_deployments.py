@@ -22,6 +22,7 @@ from prefect.utilities.importtools import import_object
 from blocks.settings import _VARIABLES, Settings
 from cli.app import app
 from flows.ingest import ingest
+from flows.maintain import maintain
 from flows.run import run_pipeline
 from flows.watch import process_arrivals
 from tasks.specs import known_pipelines, load_spec
@@ -85,7 +86,10 @@ def test_arrivals_of_a_pipeline_start_its_deployment(entry: dict[str, Any]) -> N
     assert set(trigger.parameters or ()) <= set(inspect.signature(flow_of(entry).fn).parameters)
 
 
-@pytest.mark.parametrize("flow", [run_pipeline, ingest, process_arrivals], ids=lambda f: f.name)
+EACH_PIPELINE = [run_pipeline, ingest, process_arrivals, maintain]
+
+
+@pytest.mark.parametrize("flow", EACH_PIPELINE, ids=lambda f: f.name)
 def test_every_pipeline_has_a_deployment_of(flow: Flow[..., Any]) -> None:
     pipelines = [e["parameters"]["pipeline"] for e in DEPLOYMENTS if flow_of(e) is flow]
     assert sorted(pipelines) == sorted(known_pipelines())

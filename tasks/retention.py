@@ -1,0 +1,250 @@
+"""What of a lake may go, and why: releases past their time, and files that nobody can need again.
+
+Belongs here: one pure decision, from what a lake holds and a moment. Does not belong here: listing
+the lake or deleting anything (`maintenance.py`).
+
+What a retained release lists never goes. Whatever changed within the grace period stays too: it
+may belong to a run that is under way, or to a reader that still reads the release before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from tasks.contracts.release import Release
+from tasks.contracts.spec import Retention
+
+Kind = Literal["release", "document", "run", "snapshot", "leftover"]
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object of a lake. `url` names it whatever layer it was found by; `modified_at` is UTC."""
+
+    layer: str
+    key: str
+    url: str
+    bytes: int
+    modified_at: datetime
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """What lies in all layers below the name of one run; `touched_at` is its last change."""
+
+    run_id: str
+    touched_at: datetime
+    objects: tuple[StoredObject, ...]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A dimension's snapshot: its manifest, and the URLs of the files that this lists."""
+
+    dimension: str
+    day: date
+    manifest: StoredObject
+    files: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What a lake holds of one pipeline.
+
+    `releases` are its history up to the `current` one, oldest first, `release_objects` their
+    documents and `listed` the URLs of their files; `documents` lie beside them and are none of the
+    history. `pointed` are the days of the dimensions' current snapshots, `leftovers` unfinished
+    files and folders by their names.
+    """
+
+    current: int | None
+    releases: tuple[Release, ...] = ()
+    release_objects: tuple[StoredObject, ...] = ()
+    listed: tuple[frozenset[str], ...] = ()
+    documents: tuple[StoredObject, ...] = ()
+    runs: tuple[RunFolder, ...] = ()
+    snapshots: tuple[Snapshot, ...] = ()
+    snapshot_files: tuple[StoredObject, ...] = ()
+    pointed: frozenset[tuple[str, date]] = frozenset()
+    leftovers: tuple[tuple[str, tuple[StoredObject, ...]], ...] = ()
+
+
+@dataclass(frozen=True)
+class Removal:
+    """Something that goes. `whole`: nothing of the folder of this run or leftover remains."""
+
+    kind: Kind
+    name: str
+    reason: str
+    objects: tuple[StoredObject, ...]
+    whole: bool = False
+
+    @property
+    def bytes(self) -> int:
+        return sum(item.bytes for item in self.objects)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What goes, in the order of deletion, and which releases stay."""
+
+    removals: tuple[Removal, ...]
+    retained: tuple[int, ...]
+
+
+def what_goes(
+    holdings: Holdings, retention: Retention, *, now: datetime, grace: timedelta
+) -> Sweep:
+    """Decide what of `holdings` goes at `now`.
+
+    Documents stand before the files that they list: what is still found is whole.
+    """
+    kept = retained_releases(holdings, retention, now=now, grace=grace)
+    protected = frozenset(
+        url
+        for release, urls in zip(holdings.releases, holdings.listed, strict=True)
+        if release.release in kept
+        for url in urls
+    )
+    edge = now - grace
+    snapshots, protected = _snapshots(holdings, retention, protected, now=now, edge=edge)
+    return Sweep(
+        (
+            *_releases(holdings, kept),
+            *_documents(holdings.documents, edge),
+            *snapshots,
+            *_runs(holdings.runs, protected, edge),
+            *_leftovers(holdings.leftovers, edge),
+        ),
+        tuple(sorted(kept)),
+    )
+
+
+def retained_releases(
+    holdings: Holdings, retention: Retention, *, now: datetime, grace: timedelta
+) -> frozenset[int]:
+    """Return the releases that stay.
+
+    A release stays for as many days after its successor's coming as the layer that is kept longest;
+    it spans silver and gold, and without one of them it is none. Without any such limit all stay.
+    The current one always does, and with a rollback the one that it repeats and the ones that it
+    withdrew: what they were made of must not be taken for news.
+    """
+    by_number = {release.release: release for release in holdings.releases}
+    days = [d for d in (retention.silver_days, retention.gold_days) if d is not None]
+    if not days:
+        return frozenset(by_number)
+    lifetime = max(timedelta(days=max(days)), grace)
+    kept = set() if holdings.current is None else {holdings.current}
+    for release, successor in zip(holdings.releases, holdings.releases[1:], strict=False):
+        if successor.created_at + lifetime > now:
+            kept.add(release.release)
+    waiting = [by_number[number] for number in kept if number in by_number]
+    while waiting:
+        release = waiting.pop()
+        needed = [release.repeats, release.previous] if release.kind == "rollback" else []
+        for number in needed:
+            if number in by_number and number not in kept:
+                kept.add(number)
+                waiting.append(by_number[number])
+    return frozenset(kept)
+
+
+def _releases(holdings: Holdings, kept: frozenset[int]) -> list[Removal]:
+    found = zip(
+        holdings.releases, holdings.releases[1:], holdings.release_objects[:-1], strict=False
+    )
+    return [
+        Removal(
+            "release",
+            str(release.release),
+            f"release {successor.release} followed on {successor.created_at:%Y-%m-%d}",
+            (stored,),
+        )
+        for release, successor, stored in found
+        if release.release not in kept
+    ]
+
+
+def _documents(documents: Iterable[StoredObject], edge: datetime) -> list[Removal]:
+    reason = "a publisher that did not come to its end left it"
+    return [
+        Removal("document", item.key.rpartition("/")[2], reason, (item,))
+        for item in documents
+        if item.modified_at < edge
+    ]
+
+
+def _snapshots(
+    holdings: Holdings,
+    retention: Retention,
+    protected: frozenset[str],
+    *,
+    now: datetime,
+    edge: datetime,
+) -> tuple[list[Removal], frozenset[str]]:
+    """Return the snapshots that go, and all files that stay: those of the others too.
+
+    Of each dimension the current and the latest stay, and those that a retained release shows.
+    """
+    latest: dict[str, date] = {}
+    for snapshot in holdings.snapshots:
+        day = latest.get(snapshot.dimension, snapshot.day)
+        latest[snapshot.dimension] = max(day, snapshot.day)
+    if retention.silver_days is not None:
+        edge = min(edge, now - timedelta(days=retention.silver_days))
+    going = [
+        snapshot
+        for snapshot in holdings.snapshots
+        if snapshot.manifest.modified_at < edge
+        and (snapshot.dimension, snapshot.day) not in holdings.pointed
+        and snapshot.day != latest[snapshot.dimension]
+        and not snapshot.files & protected
+    ]
+    staying = protected.union(*(s.files for s in holdings.snapshots if s not in going))
+    manifests = [
+        Removal(
+            "snapshot",
+            f"{snapshot.dimension} {snapshot.day}",
+            "no retained release shows it, and there is a later one",
+            (
+                snapshot.manifest,
+                *(f for f in holdings.snapshot_files if f.url in snapshot.files - staying),
+            ),
+        )
+        for snapshot in going
+    ]
+    told = frozenset[str]().union(*(snapshot.files for snapshot in going))
+    orphans = [
+        Removal("snapshot", item.key, "no snapshot and no retained release lists it", (item,))
+        for item in holdings.snapshot_files
+        if item.url not in staying and item.url not in told and item.modified_at < edge
+    ]
+    return manifests + orphans, staying
+
+
+def _runs(runs: Sequence[RunFolder], protected: frozenset[str], edge: datetime) -> list[Removal]:
+    removals = []
+    for run in runs:
+        going = tuple(item for item in run.objects if item.url not in protected)
+        whole = len(going) == len(run.objects)
+        if run.touched_at >= edge or not (going or whole):
+            continue
+        reason = "no retained release lists any of it"
+        if not whole:
+            reason = f"no retained release lists these; {len(run.objects) - len(going)} files stay"
+        removals.append(Removal("run", run.run_id, reason, going, whole))
+    return removals
+
+
+def _leftovers(
+    leftovers: Iterable[tuple[str, tuple[StoredObject, ...]]], edge: datetime
+) -> list[Removal]:
+    return [
+        Removal("leftover", name, "its writer did not come to its end", objects, whole=True)
+        for name, objects in leftovers
+        if all(item.modified_at < edge for item in objects)
+    ]
