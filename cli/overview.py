@@ -126,13 +126,13 @@ def report(
 
 
 def status(env: Env = None, lake: LakeRoot = None, as_json: Json = False) -> None:
-    """Show each pipeline: its current release and its age, its last run, its dimensions.
+    """Show each pipeline: its current release, how fresh it is, its last run, its dimensions.
 
     The exit status is 1 when something in the lake cannot be read.
     """
     settings, opened = environment_lake(env, lake)
-    today = datetime.now(UTC).date()
-    states = [_state(opened, pipeline, today) for pipeline in known_pipelines()]
+    now = datetime.now(UTC)
+    states = [_state(opened, pipeline, now) for pipeline in known_pipelines()]
     where = opened.control.url("").rstrip("/")
     if as_json:
         print_json(
@@ -163,6 +163,9 @@ def status(env: Env = None, lake: LakeRoot = None, as_json: Json = False) -> Non
             table.add_row(*_cells(state))
         out.print(table)
         for state in states:
+            if state["freshness"] is not None:
+                style = "yellow" if state["freshness"]["missed"] else ""
+                out.print(Text(_freshness_told(state, now), style=style), soft_wrap=True)
             if state["problem"]:
                 out.print(f"{state['pipeline']}: {state['problem']}", style="red")
     if any(state["problem"] for state in states):
@@ -212,7 +215,7 @@ def _report_of(lake: Lake, pipeline: str, run: str | None) -> tuple[str, str]:
     return run, key
 
 
-def _state(lake: Lake, pipeline: str, today: date) -> dict[str, Any]:
+def _state(lake: Lake, pipeline: str, now: datetime) -> dict[str, Any]:
     """What is known of a pipeline; what cannot be read is told in `problem`, and hides no other."""
     state: dict[str, Any] = {
         "pipeline": pipeline,
@@ -223,15 +226,61 @@ def _state(lake: Lake, pipeline: str, today: date) -> dict[str, Any]:
         "published_at": None,
         "last_run": None,
         "dimensions": {},
+        "freshness": None,
         "problem": None,
     }
     problems = []
     for part in (_published, _last_run, _dimensions):
         try:
-            state |= part(lake, pipeline, today)
+            state |= part(lake, pipeline, now.date())
         except MedallionError as error:
             problems.append(str(error))
+    try:
+        state["freshness"] = _freshness(lake, pipeline, state["published_at"], now)
+    except MedallionError as error:
+        problems.append(str(error))
     return state | {"problem": "; ".join(problems) or None}
+
+
+def _freshness(
+    lake: Lake, pipeline: str, published_at: datetime | None, now: datetime
+) -> dict[str, Any] | None:
+    from tasks.freshness import judge_freshness, newest_batch  # noqa: PLC0415
+    from tasks.specs import load_spec  # noqa: PLC0415
+
+    spec = load_spec(pipeline)
+    landed_at = newest_batch(lake, spec)
+    if landed_at is None and published_at is None:
+        return None
+    found = judge_freshness(spec.freshness, landed_at=landed_at, published_at=published_at, now=now)
+    return {
+        "landed_at": found.landed_at,
+        "landed_age_hours": _hours(now, found.landed_at),
+        "landed_hours": found.limits.landed_hours,
+        "published_age_hours": _hours(now, found.published_at),
+        "published_hours": found.limits.published_hours,
+        "fresh": found.fresh,
+        "missed": found.missed,
+    }
+
+
+def _hours(now: datetime, moment: datetime | None) -> float | None:
+    return None if moment is None else round((now - moment).total_seconds() / 3600, 2)
+
+
+def _freshness_told(state: dict[str, Any], now: datetime) -> str:
+    found = state["freshness"]
+    if found["missed"]:
+        return f"{state['pipeline']}: stale: {'; '.join(found['missed'])}"
+    ages = [
+        f"{what} {duration((now - moment).total_seconds())} ago"
+        for what, moment in (
+            ("newest batch", found["landed_at"]),
+            ("release", state["published_at"]),
+        )
+        if moment is not None
+    ]
+    return f"{state['pipeline']}: {'fresh: ' if found['fresh'] else ''}{', '.join(ages)}"
 
 
 def _published(lake: Lake, pipeline: str, today: date) -> dict[str, Any]:

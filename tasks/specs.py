@@ -70,8 +70,9 @@ def load_spec_file(path: Path) -> Spec:
 
 
 def spec_fingerprint(spec: Spec) -> str:
-    """Return a short hash of what `spec` says, independent of its layout and comments."""
-    text = json.dumps(spec.model_dump(mode="json"), sort_keys=True)
+    """Return a short hash of what `spec` says of the data, independent of layout and comments."""
+    said = spec.model_dump(mode="json", exclude={"retention", "freshness"})
+    text = json.dumps(said, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

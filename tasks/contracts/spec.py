@@ -288,6 +288,17 @@ class Retention(_Entry):
     gold_days: int | None = None
 
 
+class FreshnessLimits(_Entry):
+    """How old what came last may be, in hours; NULL means that nobody waits for it."""
+
+    landed_hours: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Since the newest batch of any table was landed."
+    )
+    published_hours: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Since the run of the current release began."
+    )
+
+
 class Pii(_Entry):
     """A column that tells who a person is."""
 
@@ -335,6 +346,7 @@ class Spec(_Entry):
     gold: tuple[GoldFact, ...] = ()
     gates: Gates = Gates()
     retention: Retention = Retention()
+    freshness: FreshnessLimits = FreshnessLimits()
     pii: tuple[Pii, ...] = ()
     chart: DailyChart | None = None
 

@@ -158,3 +158,18 @@ def test_status_tells_what_it_cannot_read(lake: Lake):
     assert "_latest.json" in found["problem"]
     assert found["last_run"]["run_id"] == SECOND_RUN
     assert "_latest.json" in call(lake, "status").out
+
+
+def test_status_tells_how_fresh_a_pipeline_is(lake: Lake):
+    found = state(lake)["freshness"]
+    assert (found["landed_at"], found["landed_age_hours"]) == (None, None)
+    assert (found["fresh"], found["published_hours"]) == (False, 30)
+    assert "ecommerce: stale: the current release came" in call(lake, "status").out
+    base = read_release(lake, "ecommerce")
+    now = datetime.now(UTC)
+    publish_run(lake, f"{now:%Y%m%dT%H%M%SZ}-dddddd", date(2024, 1, 15), base.tables)
+    lake.bronze.write("ecommerce/orders/_batches/batch_1.json", b"{}")
+    found = state(lake)["freshness"]
+    assert (found["fresh"], found["missed"]) == (True, [])
+    assert 0 <= found["landed_age_hours"] < 1
+    assert "ecommerce: fresh: newest batch" in call(lake, "status").out
