@@ -66,7 +66,7 @@ def claim_batch(
     Where nobody can be held off, attempts may run side by side; so that they put the same rows in
     the same partitions, the first of them decides. Raises IngestError if its claim is broken.
     """
-    key = f"{table_prefix}{BATCH_FOLDER}/{batch_id}.claim.json"
+    key = f"{table_prefix}{BATCH_FOLDER}/{batch_id}.claim"
     content = json.dumps({"landed_on": landed_on.isoformat(), "landed_at": moment}).encode()
     try:
         store.swap(key, content, expected=None)

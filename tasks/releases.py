@@ -149,12 +149,17 @@ def _write_document(lake: Lake, pointer: Pointer, content: bytes) -> bool:
 
 def _named_document(lake: Lake, pointer: Pointer, present: bytes | None = None) -> bytes | None:
     """Return the document that `pointer` names, wherever it lies; `present` has its place."""
+    place = lake.release_key(pointer.pipeline, pointer.release)
     if present is None:
-        present = _read(lake, lake.release_key(pointer.pipeline, pointer.release))
+        present = _read(lake, place)
     if _is(pointer, present):
         return present
-    draft = _read(lake, draft_key(lake, pointer))
-    return draft if _is(pointer, draft) else None
+    # Between two looks it may be given its place: the last look is there.
+    for key in (draft_key(lake, pointer), place):
+        content = _read(lake, key)
+        if _is(pointer, content):
+            return content
+    return None
 
 
 def _settle(lake: Lake, pointer: Pointer) -> None:

@@ -20,7 +20,7 @@ from blocks.stores.opening import open_store
 from tests.stores.servers import gcs_server, make_gcs_bucket, make_s3_bucket, s3_server
 
 KEY_ID, SECRET = "AKIACANARYOFTHETESTS", "canary-of-the-secret-key"
-QUICK = Patience(attempts=5, first_delay=0.01, longest_delay=0.05, timeout=2)
+QUICK = Patience(attempts=5, first_delay=0.01, longest_delay=0.05, timeout=20)
 _numbers = itertools.count(1)
 
 

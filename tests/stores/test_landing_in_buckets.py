@@ -69,7 +69,7 @@ class Dying:
         return getattr(self._store, name)
 
     def swap(self, key: str, content: bytes, *, expected: str | None) -> str:
-        if "/_batches/" in key and not key.endswith(".claim.json"):
+        if "/_batches/" in key and not key.endswith(".claim"):
             raise KeyboardInterrupt
         return self._store.swap(key, content, expected=expected)
 
@@ -121,7 +121,7 @@ def test_a_broken_claim_is_named(store: Store, tmp_path: Path) -> None:
     source = write_rows(tmp_path / "goods.csv", GOODS, "goods")
     with pytest.raises(KeyboardInterrupt):
         land_all(Dying(store), source)
-    (claim,) = (key for key in store.list(PREFIX) if key.endswith(".claim.json"))
+    (claim,) = (key for key in store.list(PREFIX) if key.endswith(".claim"))
     store.write(claim, b"{")
     with pytest.raises(IngestError, match="is no claim of a batch; delete it"):
         land_all(store, source)

@@ -113,3 +113,26 @@ def test_a_document_beyond_the_pointer_is_no_release(backend: Backend) -> None:
     release = publish(lake, draft(lake, base), base)
     assert read_release(lake, "shop", 1) == release
     assert lake.control.list("shop/_releases") == ["shop/_releases/1.json"]
+
+
+def test_a_document_that_gets_its_place_while_it_is_read_is_found(backend: Backend) -> None:
+    """The reader finds a dead publisher's document, then no draft any more: it has moved."""
+    lake = lake_at(backend.open(backend.root()))
+    lake.control.write(lake.release_key("shop", 1), b"of a publisher that died before its swap")
+    base = read_current(lake, "shop")
+    release = publish(lake, draft(lake, base), base)
+    looks: list[str] = []
+
+    class Late:
+        """Shows the place as it was before the first look."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(lake.control, name)
+
+        def read(self, key: str) -> bytes:
+            looks.append(key)
+            return b"of the dead" if len(looks) == 1 else lake.control.read(key)
+
+    late = Lake(Late(), lake.bronze, lake.silver, lake.gold)  # type: ignore[arg-type]
+    assert read_release(late, "shop") == release
+    assert len(looks) == 3

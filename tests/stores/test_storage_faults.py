@@ -7,6 +7,7 @@ import functools
 import random
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from tests.stores.faulty_proxy import FAULTS, FaultyProxy
 from tests.unit.test_releases import draft
 
 HURRIED = Patience(attempts=4, first_delay=0.01, longest_delay=0.03, timeout=0.4)
-UNSEEN = [fault for fault in FAULTS if fault not in ("lost", "slow", "cut")]
+UNHURRIED = replace(HURRIED, timeout=20)  # nothing is slow but what is meant to be
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +62,12 @@ def direct(object_backend: Backend, root: str) -> Store:
 
 
 @pytest.fixture
-def store(object_backend: Backend, proxy: FaultyProxy, root: str) -> Store:
-    return object_backend.open(root, server=proxy.address, patience=HURRIED)
+def store(
+    object_backend: Backend, proxy: FaultyProxy, root: str, request: pytest.FixtureRequest
+) -> Store:
+    slow = request.node.callspec.params.get("fault") == "slow"
+    patience = HURRIED if slow else UNHURRIED
+    return object_backend.open(root, server=proxy.address, patience=patience)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
