@@ -27,7 +27,7 @@ from google.oauth2 import service_account
 
 from blocks.store import Entry
 from blocks.stores.access import GcsAccess, Patience
-from blocks.stores.object_store import CONNECTIONS, PAGE, Content, Fault, Head
+from blocks.stores.bucket import CONNECTIONS, PAGE, Content, Fault, Head
 from tasks.contracts.errors import ConfigurationError
 
 _TOKEN = "medallion-swap"  # noqa: S105 - the name of a mark, not a secret

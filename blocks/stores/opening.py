@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from blocks.store import Store
 from blocks.stores.access import GcsAccess, Patience, S3Access
+from blocks.stores.bucket import Bucket
 from blocks.stores.local import LocalStore
 from tasks.contracts.errors import ConfigurationError
 
@@ -42,7 +43,7 @@ def open_store(address: str | Path, *, patience: Patience | None = None, **acces
 
 def _in_bucket(parts: SplitResult, patience: Patience, access: dict[str, Any]) -> Store:
     # Loaded only here: the libraries take most of a second, and a laptop needs none of them.
-    from blocks.stores.object_store import Bucket, ObjectStore  # noqa: PLC0415
+    from blocks.stores.object_store import ObjectStore  # noqa: PLC0415
 
     bucket: Bucket
     if parts.scheme == "s3":

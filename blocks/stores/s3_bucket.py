@@ -20,7 +20,7 @@ from botocore.config import Config
 
 from blocks.store import Entry
 from blocks.stores.access import Patience, S3Access
-from blocks.stores.object_store import CONNECTIONS, PAGE, Content, Fault, Head
+from blocks.stores.bucket import CONNECTIONS, PAGE, Content, Fault, Head
 
 _TOKEN = "medallion-swap"  # noqa: S105 - the name of a mark, not a secret
 _MEANINGS = {
