@@ -111,8 +111,9 @@ def publish(lake: Lake, release: Release, base: Current) -> Release:
         sha256=hashlib.sha256(content).hexdigest(),
     )
     with lake.control.exclusive(key):  # spares conflicts where there are locks
-        if lake.control.read_versioned(key)[1] != base.version:
-            raise PublishConflictError(_conflict(lake, pipeline, base))
+        now = read_current(lake, pipeline)
+        if now.version != base.version:
+            raise PublishConflictError(_conflict(pipeline, base, now))
         if base.pointer is not None:
             _settle(lake, base.pointer)
         in_place = _write_document(lake, pointer, content)
@@ -121,9 +122,10 @@ def publish(lake: Lake, release: Release, base: Current) -> Release:
                 key, pointer.model_dump_json(indent=1).encode(), expected=base.version
             )
         except VersionConflictError as error:
-            if not _is_published(lake, pointer):
+            now = read_current(lake, pipeline)
+            if not _is_published(lake, pointer, now.pointer):
                 lake.control.delete([draft_key(lake, pointer)])
-                raise PublishConflictError(_conflict(lake, pipeline, base)) from error
+                raise PublishConflictError(_conflict(pipeline, base, now)) from error
         if not in_place:
             _settle(lake, pointer)
     return release
@@ -177,13 +179,12 @@ def _settle(lake: Lake, pointer: Pointer) -> None:
         lake.control.delete([draft_key(lake, pointer)])
 
 
-def _is_published(lake: Lake, pointer: Pointer) -> bool:
+def _is_published(lake: Lake, pointer: Pointer, now: Pointer | None) -> bool:
     """Tell whether `pointer` came to stand though its swap was answered with a conflict.
 
     That reply may be of a second attempt whose first was done, and others may have published since.
     They settle what they build on, so that the document of an older release is in its place.
     """
-    now = read_current(lake, pointer.pipeline).pointer
     if now is None or now.release < pointer.release:
         return False
     if now.release == pointer.release:
@@ -240,10 +241,9 @@ def table_urls(lake: Lake, table: PublishedTable) -> list[str]:
     return [lake.store_of(file.root).url(file.path) for file in table.files]
 
 
-def _conflict(lake: Lake, pipeline: str, base: Current) -> str:
-    now = read_current(lake, pipeline).release
+def _conflict(pipeline: str, base: Current, now: Current) -> str:
     return (
-        f"{pipeline}: release {now} was published meanwhile, this run began on "
+        f"{pipeline}: release {now.release} was published meanwhile, this run began on "
         f"{base.release or 'none'}; nothing was changed, run again"
     )
 

@@ -6,7 +6,7 @@ Belongs here: servers, once a session, and fresh buckets. Does not belong here: 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from blocks.store import Store
+from blocks.stores import gcs_bucket, s3_bucket
 from blocks.stores.access import Patience
 from blocks.stores.opening import open_store
 from tests.stores.servers import gcs_server, make_gcs_bucket, make_s3_bucket, s3_server
@@ -64,6 +65,16 @@ def gcs() -> Iterator[str]:
         yield server
 
 
+@pytest.fixture
+def fresh_clients() -> Iterator[None]:
+    """Clients that are made of this test's variables and used by no other test."""
+    for module in (s3_bucket, gcs_bucket):
+        module._client.cache_clear()
+    yield
+    for module in (s3_bucket, gcs_bucket):
+        module._client.cache_clear()
+
+
 S3_KEYS = {
     "access_key_id": SecretStr(KEY_ID),
     "secret_access_key": SecretStr(SECRET),
@@ -91,6 +102,3 @@ def object_backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
 @pytest.fixture
 def store(backend: Backend) -> Store:
     return backend.open(backend.root())
-
-
-NewStore = Callable[[], Store]

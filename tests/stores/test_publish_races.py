@@ -41,7 +41,7 @@ class Racer(threading.Thread):
                     self.won.append(publish(self.lake, release, base).release)
                 except PublishConflictError:
                     self.lost += 1
-                if self.name == "a":
+                if self.name == "a" and number % 10 == 0:
                     assert read_release(self.lake, "shop").release > (base.release or 0)
                 self.begin.wait(60)
         except BaseException as error:

@@ -9,7 +9,6 @@ import pytest
 from typer.testing import CliRunner
 
 from blocks.lake import local_lake
-from blocks.stores import gcs_bucket, s3_bucket
 from cli.app import app
 from tasks.releases import read_release, table_urls
 from tests.stores.conftest import KEY_ID, SECRET, Backend
@@ -23,6 +22,7 @@ def root(
     small_lake: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    fresh_clients: None,
 ) -> str:
     """The root of a copy of `small_lake` in a bucket, which the environment's variables open."""
     root = object_backend.root()
@@ -35,8 +35,6 @@ def root(
     control = [lake.control.path(key) for key in lake.control.list("ecommerce")]  # type: ignore[attr-defined]
     for path in [*listed, *(path for path in control if ".dbt" not in path.parts)]:
         store.upload(path, path.relative_to(small_lake).as_posix())
-    for module in (s3_bucket, gcs_bucket):
-        module._client.cache_clear()
     for name, value in {
         "MEDALLION_LAKE": root,
         "AWS_ENDPOINT_URL": f"http://{object_backend.server}",

@@ -234,9 +234,12 @@ def test_a_bucket_that_is_not_there_is_told_at_once(
 
 
 def test_a_machine_without_credentials_is_told_so(
-    s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fresh_clients: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+    for name in (
+        *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"),
+        *("AWS_ENDPOINT_URL", "STORAGE_EMULATOR_HOST"),
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("HOME", str(tmp_path))
