@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from cli import environments, maintaining, planning, reading, running, watching
+from cli import backfilling, environments, maintaining, planning, reading, running, watching
 from tasks.contracts.errors import MedallionError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 running.register(app)
 planning.register(app)
+backfilling.register(app)
 watching.register(app)
 maintaining.register(app)
 reading.register(app)

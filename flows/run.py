@@ -21,6 +21,7 @@ from tasks.contracts.release import PublishedTable
 from tasks.contracts.run_record import GateMode, RunRecord
 from tasks.dbt_runs import warm_up
 from tasks.prefect_settings import changed_settings
+from tasks.releases import Current, read_current
 from tasks.retrying import patient
 from tasks.run_artifacts import show_in_prefect
 from tasks.run_opening import close_run, open_run
@@ -78,6 +79,7 @@ def run_pipeline(
     environment: str | None = None,
     full_refresh: bool = False,
     memory_limit: str | None = None,
+    backfill: str | None = None,
 ) -> RunOutcome:
     """Run a pipeline for one day and publish all of its tables at once.
 
@@ -94,6 +96,7 @@ def run_pipeline(
         full_refresh: Compute everything, whatever the release before holds.
         memory_limit: Memory that DuckDB may use before it spills (`2GB`); the environment's by
             default.
+        backfill: Set by a backfill when it calls this as a subflow.
 
     Raises:
         ConfigurationError: the call, specification or environment is wrong; nothing was begun.
@@ -110,6 +113,7 @@ def run_pipeline(
         environment=environment,
         full_refresh=full_refresh,
         memory_limit=memory_limit,
+        backfill=backfill,
     )
     warm_up(state.run.engine.cache, state.run.spec)
     try:
@@ -150,12 +154,22 @@ def _run(state: RunState) -> int | None:
     assert state.plan is not None
     release = None
     for planned in state.plan.stages:
-        if planned.stage == "publish":
-            with state.stage("publish"):
-                release = publish_release(state, seen)
-        elif planned.stage != "bronze":
-            with state.stage(planned.stage):
+        if planned.stage == "bronze":
+            continue
+        with state.turn(planned.stage), state.stage(planned.stage):
+            if planned.stage == "publish":
+                release = _publish(state, seen)
+            else:
                 _STEPS[planned.stage](state)
+    return release
+
+
+def _publish(state: RunState, seen: Current) -> int:
+    """Publish on what the run has seen; a day of a backfill on what the day before it left."""
+    if state.turns is None:
+        return publish_release(state, seen)
+    release = publish_release(state, state.turns.seen)
+    state.turns.seen = read_current(state.run.lake, state.run.pipeline)
     return release
 
 

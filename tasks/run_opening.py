@@ -1,7 +1,8 @@
 """Opening a run: specification, settings and lake become one `RunState`.
 
-Belongs here: resolving a call's parameters, and the runs that are open in this process (so that a
-subflow finds the run it belongs to). Does not belong here: the clock; the moment is a parameter.
+Belongs here: resolving a call's parameters, and the runs and backfills that are open in this
+process (so that a subflow finds the one it belongs to). Does not belong here: the clock; the moment
+is a parameter.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from blocks.flow_settings import flow_settings
+from tasks.backfill import Turns
 from tasks.contracts.errors import ConfigurationError
 from tasks.contracts.run_record import GateMode
 from tasks.enrichment import check_transform
@@ -18,6 +20,7 @@ from tasks.run_state import RunState
 from tasks.specs import load_spec
 
 _OPEN: dict[str, RunState] = {}
+_TURNS: dict[str, Turns] = {}
 
 
 def open_run(
@@ -32,10 +35,12 @@ def open_run(
     environment: str | None = None,
     full_refresh: bool = False,
     memory_limit: str | None = None,
+    backfill: str | None = None,
 ) -> RunState:
     """Open a run of `pipeline`, of the day of `now` unless `run_date` is given.
 
-    The run id begins with the start, so that ids sort by time; `token` keeps them apart.
+    The run id begins with the start, so that ids sort by time; `token` keeps them apart. Where the
+    day is one of a `backfill` that is open in this process, the run proceeds in its turn.
     Raises ConfigurationError when a parameter, the specification or the environment is wrong.
     """
     spec = load_spec(pipeline)
@@ -55,6 +60,7 @@ def open_run(
         full_refresh=full_refresh,
     )
     state = RunState(context)
+    state.turns = _TURNS.get(backfill) if backfill is not None else None
     _OPEN[context.run_id] = state
     return state
 
@@ -68,3 +74,14 @@ def close_run(state: RunState) -> None:
     """Forget an open run, and remove its copies of what lies in object stores."""
     _OPEN.pop(state.run.run_id, None)
     state.run.mirror.close()
+
+
+def open_turns(name: str, turns: Turns) -> str:
+    """Let runs that are opened with `backfill=name` in this process take their turns."""
+    _TURNS[name] = turns
+    return name
+
+
+def close_turns(name: str) -> None:
+    """Forget the turns of a backfill that has ended."""
+    _TURNS.pop(name, None)

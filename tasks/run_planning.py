@@ -6,24 +6,30 @@ belong here: the decisions themselves (`run_base.py`, `run_plan.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
+from tasks.backfill import published_days, standing_releases
 from tasks.bronze_inventory import take_inventory
 from tasks.bronze_manifests import record_key
 from tasks.contracts.errors import ConfigurationError
+from tasks.contracts.release import Release
 from tasks.dimensions import latest_snapshot, plan_snapshot, snapshot_inputs
 from tasks.gates import bronze_gates
 from tasks.landing_checks import check_sources
 from tasks.logic_fingerprint import logic_fingerprint
-from tasks.releases import Current, missing_files, read_base
+from tasks.releases import Current, list_releases, missing_files, read_base, read_current
 from tasks.run_base import Base, choose_base, settle_base, taken_away
 from tasks.run_plan import RunPlan, SnapshotPlan, plan_run
 from tasks.run_state import RunState
 from tasks.silver import with_parents
 from tasks.source_files import find_sources
 from tasks.specs import spec_fingerprint
+
+log = logging.getLogger("medallion")
 
 
 def look_for_base(state: RunState) -> Current:
@@ -156,3 +162,49 @@ def _arriving(state: RunState, source: str) -> dict[str, int]:
         if not store.exists(record_key(batches, checked.batch_id)):
             counts[table] = counts.get(table, 0) + 1
     return counts
+
+
+def days_published(state: RunState, days: Sequence[date]) -> tuple[Current, dict[date, int]]:
+    """Return the pointer, and {day: release} of the `days` that need not be run again.
+
+    `state` is a run of the last day.
+    """
+    run = state.run
+    seen = read_current(run.lake, run.pipeline)
+    releases = list_releases(run.lake, run.pipeline)
+    standing = standing_releases(releases)
+    later = standing[-1].run_date if standing and standing[-1].run_date > days[-1] else None
+    found = _days_published(state, days, releases, standing)
+    if later is not None and len(found) < len(days):
+        log.warning(f"readers see {later}, and get {days[-1]}: backfill up to {later} to avoid it")
+    return seen, found
+
+
+def _days_published(
+    state: RunState, days: Sequence[date], releases: Sequence[Release], standing: Sequence[Release]
+) -> dict[date, int]:
+    run = state.run
+    standing = [release for release in standing if release.run_date in days]
+    if not standing:
+        return {}
+    inventory = {
+        table.name: take_inventory(
+            run.lake,
+            run.spec,
+            table,
+            run.run_date,
+            threads=run.settings.threads,
+            known=frozenset(i for r in standing for i in r.bronze.get(table.name, ())),
+            mirror=run.mirror,
+        )
+        for table in run.spec.tables
+    }
+    return published_days(
+        days,
+        releases,
+        run.spec,
+        inventory,
+        prefix=run.lake.bronze_prefix(run.pipeline),
+        spec_fingerprint=spec_fingerprint(run.spec),
+        logic_fingerprint=logic_fingerprint(run.pipeline),
+    )

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+from tasks.backfill import Turns
 from tasks.bronze_inventory import BronzeTable
 from tasks.contracts.changes import TableChange
 from tasks.contracts.release import PublishedTable, SilverCounts
@@ -42,6 +43,7 @@ class RunState:
         self.run = run
         self.base = Base(None)
         self.plan: RunPlan | None = None
+        self.turns: Turns | None = None
         self.inventory: dict[str, BronzeTable] = {}
         self.changes: dict[str, TableChange] = {}
         self.builds: dict[str, SilverBuild] = {}
@@ -74,6 +76,12 @@ class RunState:
                 StageRecord(stage=name, status=status, offset_seconds=offset, seconds=seconds)
             )
             self.tell(f"{name} {status} in {seconds:.1f} s", stage=name, status=status)
+
+    def turn(self, stage: str) -> contextlib.AbstractContextManager[None]:
+        """Wait for the days before this one, if this is a day of a backfill."""
+        if self.turns is None:
+            return contextlib.nullcontext()
+        return self.turns.turn(stage, self.run.run_date)
 
     @property
     def silver_counts(self) -> dict[str, SilverCounts]:

@@ -21,6 +21,7 @@ from prefect.utilities.importtools import import_object
 
 from blocks.settings import _VARIABLES, Settings
 from cli.app import app
+from flows.backfill import backfill
 from flows.ingest import ingest
 from flows.maintain import maintain
 from flows.run import run_pipeline
@@ -57,7 +58,8 @@ def test_a_deployment_gives_its_flow_what_it_takes(entry: dict[str, Any]) -> Non
     assert set(entry["parameters"]) <= set(taken)
     assert entry["parameters"]["pipeline"] in known_pipelines()
     required = {n for n, p in taken.items() if p.default is p.empty} - set(entry["parameters"])
-    given = entry["parameters"] | dict.fromkeys(required, "given by each run")
+    told = {"start": "2024-01-01", "end": "2024-01-14"}
+    given = entry["parameters"] | {name: told.get(name, "by each run") for name in required}
     assert flow.validate_parameters(given)["pipeline"] == entry["parameters"]["pipeline"]
 
 
@@ -86,7 +88,7 @@ def test_arrivals_of_a_pipeline_start_its_deployment(entry: dict[str, Any]) -> N
     assert set(trigger.parameters or ()) <= set(inspect.signature(flow_of(entry).fn).parameters)
 
 
-EACH_PIPELINE = [run_pipeline, ingest, process_arrivals, maintain]
+EACH_PIPELINE = [run_pipeline, ingest, process_arrivals, maintain, backfill]
 
 
 @pytest.mark.parametrize("flow", EACH_PIPELINE, ids=lambda f: f.name)
@@ -97,7 +99,7 @@ def test_every_pipeline_has_a_deployment_of(flow: Flow[..., Any]) -> None:
 
 @each_deployment
 def test_one_run_at_a_time_publishes(entry: dict[str, Any]) -> None:
-    publishes = flow_of(entry) in (run_pipeline, process_arrivals)
+    publishes = flow_of(entry) in (run_pipeline, process_arrivals, backfill)
     limit = {"limit": 1, "collision_strategy": "ENQUEUE"} if publishes else None
     assert entry.get("concurrency_limit") == limit
 
@@ -111,7 +113,7 @@ def test_names_are_given_once() -> None:
 def test_the_readme_lists_the_deployments_parameters(entry: dict[str, Any]) -> None:
     flow = flow_of(entry)
     (listed,) = re.findall(rf"^\| `{flow.name}/{entry['name']}` \| (.*) \|$", README, re.MULTILINE)
-    own = set(inspect.signature(flow.fn).parameters) - {"pipeline", "run_id"}
+    own = set(inspect.signature(flow.fn).parameters) - {"pipeline", "run_id", "backfill"}
     assert set(re.findall(r"`(\w+)`", listed)) == own
 
 
