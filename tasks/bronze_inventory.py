@@ -174,8 +174,11 @@ def _listed_files(
         for key in manifests
         if is_visible(table, key.rpartition("/")[0].removeprefix(prefix), run_date)
     ]
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
-        contents = list(pool.map(lake.bronze.read, visible))
+    if lake.bronze.local_path(prefix) is None:
+        with ThreadPoolExecutor(CONNECTIONS) as pool:
+            contents = list(pool.map(lake.bronze.read, visible))
+    else:
+        contents = [lake.bronze.read(key) for key in visible]
     for key, content in zip(visible, contents, strict=True):
         folder = key.rpartition("/")[0]
         manifest = _manifest(lake, table, key, content, problems)

@@ -11,9 +11,11 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,10 +31,14 @@ class LocalStore:
     def __repr__(self) -> str:
         return f"LocalStore({str(self.root)!r})"
 
+    @cached_property
+    def _real_root(self) -> Path:
+        return self.root.resolve()
+
     def path(self, key: str) -> Path:
         """Return the file of `key`, which must stay below the root."""
         path = self.root / key
-        if not path.resolve().is_relative_to(self.root.resolve()):
+        if not path.resolve().is_relative_to(self._real_root):
             raise ValueError(f"the key {key!r} leaves the store")
         return path
 
@@ -96,25 +102,29 @@ class LocalStore:
             self.path(key).unlink(missing_ok=True)
 
     def list(self, prefix: str) -> list[str]:
-        return sorted(path.relative_to(self.root).as_posix() for path in self._files(prefix))
+        found = (path for path in self._paths(prefix) if path.is_file())
+        return sorted(path.relative_to(self.root).as_posix() for path in found)
 
     def entries(self, prefix: str) -> Sequence[Entry]:
         found = []
-        for path in self._files(prefix):
+        for path in self._paths(prefix):
             with contextlib.suppress(FileNotFoundError):  # gone meanwhile
                 about = path.stat()
+                if not stat.S_ISREG(about.st_mode):
+                    continue
                 moment = datetime.fromtimestamp(about.st_mtime, UTC)
                 key = path.relative_to(self.root).as_posix()
                 found.append(Entry(key, about.st_size, moment))
         return sorted(found, key=lambda entry: entry.key)
 
-    def _files(self, prefix: str) -> Iterable[Path]:
+    def _paths(self, prefix: str) -> Iterable[Path]:
+        """The files below a folder, and its folders."""
         folder = self.path(prefix)
         if folder.is_file():
             return [folder]
         if not folder.is_dir():
             return []
-        return (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+        return (path for path in folder.rglob("*") if not path.name.startswith("."))
 
     def exists(self, key: str) -> bool:
         return self.path(key).is_file()
