@@ -7,6 +7,7 @@ Belongs here: plans beside the runs that follow them. Does not belong here: the 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -60,14 +61,33 @@ def test_a_run_does_what_was_planned(
 
 
 def test_planning_for_a_lake_that_is_not_there_makes_none(tmp_path: Path) -> None:
-    lake, drop = tmp_path / "lake", tmp_path / "drop" / "returns" / "ingest_dt=2024-01-05"
+    lake = tmp_path / "lake"
     document = planned("--lake", str(lake), "--run-date", "2024-01-05", status=1)
     assert "no partition" in document["problems"][0]
     assert document["full_because"] == "there is no release yet"
-    drop.mkdir(parents=True)
-    (drop / "part.csv").write_text("return_id\nR1\n")
     wrong = CliRunner().invoke(
         app, ["plan", "ecommerce", "--lake", str(lake), "--source", str(tmp_path / "none")]
     )
     assert getattr(wrong.exception, "exit_status", None) == 2
     assert not lake.exists()
+
+
+def test_files_that_are_to_be_landed_first_are_planned_for(
+    small_bronze: Path, tmp_path: Path
+) -> None:
+    drop, lake = tmp_path / "drop", tmp_path / "lake"
+    for folder in ("orders", "order_items", "customers"):
+        shutil.copytree(small_bronze / folder, drop / folder, ignore=manifests)
+    plan = planned(
+        *("--lake", str(lake), "--source", str(drop), "--run-date", "2024-01-06"), status=1
+    )
+    assert "product_catalog: no partition" in plan["problems"][0]  # only what stays missing
+    assert not any(".orders:" in problem for problem in plan["problems"])
+    tables = {t["table"]: t for stage in plan["stages"] for t in stage["tables"]}
+    assert tables["bronze.orders"]["reason"] == "6 files to be landed"
+    assert tables["dims.customers"]["reason"] == "files of it are to be landed"
+    assert not lake.exists()
+
+
+def manifests(_folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if name.endswith(".json")]
