@@ -35,8 +35,12 @@
     where
         not exists (
             select 1
-            from {{ ref('earlier_events') }} as earlier
-            where earlier.{{ per }} = fresh.{{ per }} and earlier.{{ counted }} = fresh.{{ counted }} and {{ condition }}
+            from {{ source('previous', 'events_cleaned') }} as earlier
+            where
+                earlier.event_date <= {{ previous_as_of() }}
+                and earlier.{{ per }} = fresh.{{ per }}
+                and earlier.{{ counted }} = fresh.{{ counted }}
+                and {{ condition }}
         )
     group by fresh.{{ per }}
 {%- endmacro %}

@@ -1,4 +1,4 @@
--- depends_on: {{ ref('recomputed_dates') }}, {{ ref('new_events') }}, {{ ref('earlier_events') }}
+-- depends_on: {{ ref('recomputed_dates') }}, {{ ref('new_events') }}
 with counted as (
     select
         user_id,

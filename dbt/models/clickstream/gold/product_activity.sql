@@ -1,4 +1,4 @@
--- depends_on: {{ ref('recomputed_dates') }}, {{ ref('new_events') }}, {{ ref('earlier_events') }}
+-- depends_on: {{ ref('recomputed_dates') }}, {{ ref('new_events') }}
 {% if builds_on_release() -%}
     -- What the release before had counted of the recomputed days.
     with replaced as (
