@@ -10,7 +10,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -148,7 +148,17 @@ def test_a_process_that_cannot_start_fails_the_build(
                 built(engine, "quick")
 
 
-def test_a_build_that_is_interrupted_ends_its_process(engine: DbtEngine) -> None:
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C reach this process: where tests run side by side their processes ignore it."""
+    ignored = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, ignored)
+
+
+def test_a_build_that_is_interrupted_ends_its_process(
+    engine: DbtEngine, interruptible: None
+) -> None:
     def interrupt(_: str) -> None:
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
 
