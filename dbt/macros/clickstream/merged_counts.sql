@@ -20,6 +20,7 @@
 {#
     How many values of `counted` each `per` has met for the first time, as `newly_seen`. All columns are part of an
     event's key, and events do not vanish: what was seen once stays so, and the counts of distinct values add up.
+    New events lie on recomputed days: only there can their days have been seen.
 #}
 {% macro newly_seen(per, counted, condition='true') -%}
     select
@@ -38,6 +39,9 @@
             from {{ source('previous', 'events_cleaned') }} as earlier
             where
                 earlier.event_date <= {{ previous_as_of() }}
+                {%- if counted == 'event_date' %}
+                and {{ is_recomputed_date('earlier.event_date') }}
+                {%- endif %}
                 and earlier.{{ per }} = fresh.{{ per }}
                 and earlier.{{ counted }} = fresh.{{ counted }}
                 and {{ condition }}

@@ -5,7 +5,8 @@
       silver.<table>_batch        the valid new rows of these days, with `key_hash`
       silver.<table>_superseded   a row a copy that goes: its place in bronze, or the `event_id` of a released row,
                                   and its day
-    Returns {new: valid new rows, standing: released rows, keys: distinct keys, won: new rows that stay}.
+    Returns {new: valid new rows, standing: released rows whose keys may be theirs, keys: distinct keys of both, won:
+    new rows that stay}.
 #}
 {% macro find_superseded(name) %}
     {%- set table = run_value('tables')[name] -%}
@@ -22,7 +23,8 @@
         select key_hash, count(*) as copies, count(*) filter (is_released) as released from (
             select key_hash, false as is_released from ' ~ prefix ~ '_batch
             ' ~ ('union all
-            select hash(' ~ key ~ '), true from (' ~ released_rows_of_batch(name) ~ ') as released'
+            select hash(' ~ key ~ '), true from (' ~ released_rows_of_batch(name) ~ ') as released
+            where hash(' ~ key ~ ') in (select key_hash from ' ~ prefix ~ '_batch)'
             if is_standing(name) else '') ~ '
         ) group by key_hash'
     ) %}
