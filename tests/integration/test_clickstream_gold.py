@@ -31,6 +31,7 @@ MODELS = DBT / "models" / "clickstream"
 TABLES = [fact.name for fact in SPEC.gold]
 HELPERS = {
     "new_events",
+    "new_pairs",
     "product_counts",
     "recomputed_dates",
     "session_steps",
@@ -274,7 +275,7 @@ def test_unit_tests_of_the_models_pass(tmp_path: Path) -> None:
     assert parsed.success, parsed.exception
     select = ("--select", "path:models/clickstream/gold,test_type:unit")
     results = node_results("test", *select, run={}, folder=tmp_path, manifest=parsed.result)
-    assert len(results) == 26
+    assert len(results) == 27
     assert {name: str(r.message) for name, r in results.items() if r.status not in GOOD} == {}
     tested = {result.node.tested_node_unique_id.split(".")[-1] for result in results.values()}
     assert tested == {*TABLES, *HELPERS}

@@ -43,7 +43,7 @@ def test_models_and_reconciliations_of_both_pipelines_are_among_them() -> None:
     found = Counter(path.parent.relative_to(DBT).as_posix() for path in QUERIES)
     assert found["models/ecommerce/gold"] == 8
     assert found["tests/reconciliation/ecommerce"] == 5
-    assert found["models/clickstream/gold"] == 11
+    assert found["models/clickstream/gold"] == 12
     assert found["tests/reconciliation/clickstream"] == 2
 
 

@@ -22,7 +22,7 @@
     event's key, and events do not vanish: what was seen once stays so, and the counts of distinct values add up.
     New events lie on recomputed days: only there can their days have been seen.
 #}
-{% macro newly_seen(per, counted, condition='true') -%}
+{% macro newly_seen(per, counted) -%}
     select
         fresh.{{ per }},
         count(*) as newly_seen
@@ -31,7 +31,6 @@
             {{ per }},
             {{ counted }}
         from {{ ref('new_events') }}
-        where {{ condition }}
     ) as fresh
     where
         not exists (
@@ -44,7 +43,6 @@
                 {%- endif %}
                 and earlier.{{ per }} = fresh.{{ per }}
                 and earlier.{{ counted }} = fresh.{{ counted }}
-                and {{ condition }}
         )
     group by fresh.{{ per }}
 {%- endmacro %}

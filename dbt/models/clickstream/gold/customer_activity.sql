@@ -1,4 +1,4 @@
--- depends_on: {{ ref('recomputed_dates') }}, {{ ref('new_events') }}
+-- depends_on: {{ ref('recomputed_dates') }}, {{ ref('new_events') }}, {{ ref('new_pairs') }}
 with counted as (
     select
         user_id,
@@ -32,7 +32,12 @@ with counted as (
     ),
 
     new_products as (
-        {{ newly_seen('user_id', 'product_id', "event_type = 'view'") }}
+        select
+            user_id,
+            count(*) as newly_seen
+        from {{ ref('new_pairs') }}
+        where is_first_view
+        group by user_id
     )
 
     select

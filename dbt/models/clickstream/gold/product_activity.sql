@@ -1,4 +1,4 @@
--- depends_on: {{ ref('recomputed_dates') }}, {{ ref('new_events') }}
+-- depends_on: {{ ref('recomputed_dates') }}, {{ ref('new_pairs') }}
 {% if builds_on_release() -%}
     -- What the release before had counted of the recomputed days.
     with replaced as (
@@ -12,7 +12,12 @@
     ),
 
     new_users as (
-        {{ newly_seen('product_id', 'user_id') }}
+        select
+            product_id,
+            count(*) as newly_seen
+        from {{ ref('new_pairs') }}
+        where is_first_event
+        group by product_id
     )
 
     select
