@@ -61,9 +61,7 @@ def silver_inputs(
         columns = dict(spec.bronze_columns(name))
         fresh = inventory[name].without(base.known(name))
         source = f"bronze.{table.bronze_name}"
-        selects[source] = bronze_selects(
-            fresh, columns, numbered=not table.judges_rejects_anew
-        )
+        selects[source] = bronze_selects(fresh, columns, numbered=not table.judges_rejects_anew)
         types[source] = received_types(fresh, columns)
         if base.release is not None and table.judges_rejects_anew:
             rejected = base.release.tables[f"silver.{table.quarantine_name}"]
