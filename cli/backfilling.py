@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.flow_calls import absolute_text, check_call, load_transforms, log_file, warm_dbt_up
-from cli.options import Bronze, Env, Gates, Json, LakeRoot, Pipeline
+from cli.options import Bronze, Env, Gates, Json, LakeRoot, MemoryLimit, Pipeline
 from cli.output import console, err_console, plain_table, print_json
 from cli.prefect_api import PrefectApi
 from cli.progress import log_to
@@ -53,10 +53,7 @@ def backfill(
     bronze: Bronze = None,
     lake: LakeRoot = None,
     gates: Gates = None,
-    memory_limit: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", help="What DuckDB may use before it spills, such as 2GB."),
-    ] = None,
+    memory_limit: MemoryLimit = None,
     env: Env = None,
     as_json: Json = False,
 ) -> None:

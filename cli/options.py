@@ -50,6 +50,17 @@ RunDate = Annotated[
         help="The day that the run takes for today, such as 2024-01-14.",
     ),
 ]
+FullRefresh = Annotated[
+    bool, typer.Option("--full-refresh", help="Compute everything, whatever is there already.")
+]
+MemoryLimit = Annotated[
+    str | None,
+    typer.Option(
+        "--memory-limit",
+        metavar="SIZE",
+        help="What DuckDB may use before it spills, such as 2GB.",
+    ),
+]
 ReleaseNumber = Annotated[
     int | None,
     typer.Option("--release", metavar="N", min=1, help="A release; else the current one."),

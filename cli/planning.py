@@ -15,7 +15,17 @@ import typer
 from rich.text import Text
 
 from cli.flow_calls import absolute_text, check_call
-from cli.options import Bronze, Env, Gates, Json, LakeRoot, Pipeline, RunDate
+from cli.options import (
+    Bronze,
+    Env,
+    FullRefresh,
+    Gates,
+    Json,
+    LakeRoot,
+    MemoryLimit,
+    Pipeline,
+    RunDate,
+)
 from cli.output import console, note, plain_table, print_json
 from tasks.contracts.errors import GateError
 
@@ -38,13 +48,8 @@ def plan(
     bronze: Bronze = None,
     lake: LakeRoot = None,
     gates: Gates = None,
-    full_refresh: Annotated[
-        bool, typer.Option("--full-refresh", help="Compute everything, whatever is there already.")
-    ] = False,
-    memory_limit: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", help="What DuckDB may use before it spills, such as 2GB."),
-    ] = None,
+    full_refresh: FullRefresh = False,
+    memory_limit: MemoryLimit = None,
     env: Env = None,
     as_json: Json = False,
 ) -> None:

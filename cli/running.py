@@ -15,7 +15,17 @@ from typing import Annotated, Literal
 import typer
 
 from cli.flow_calls import absolute_text, check_call, load_transforms, log_file, warm_dbt_up
-from cli.options import Bronze, Env, Gates, Json, LakeRoot, Pipeline, RunDate
+from cli.options import (
+    Bronze,
+    Env,
+    FullRefresh,
+    Gates,
+    Json,
+    LakeRoot,
+    MemoryLimit,
+    Pipeline,
+    RunDate,
+)
 from cli.output import err_console, print_json
 from cli.prefect_api import PrefectApi
 from cli.progress import log_to
@@ -45,13 +55,8 @@ def run(
     bronze: Bronze = None,
     lake: LakeRoot = None,
     gates: Gates = None,
-    full_refresh: Annotated[
-        bool, typer.Option("--full-refresh", help="Compute everything, whatever is there already.")
-    ] = False,
-    memory_limit: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", help="What DuckDB may use before it spills, such as 2GB."),
-    ] = None,
+    full_refresh: FullRefresh = False,
+    memory_limit: MemoryLimit = None,
     env: Env = None,
     as_json: Json = False,
 ) -> None:

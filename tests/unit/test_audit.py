@@ -26,9 +26,9 @@ from tasks.contracts.run_record import DayFigure, GateResult, RunRecord
 from tasks.contracts.spec import DailyChart
 from tasks.mirror import Mirror
 from tasks.published_files import describe_table
+from tests.unit.reports.sample_events_record import events_run
 from tests.unit.reports.sample_record import (
     bare_run,
-    events_run,
     failed_run,
     first_run,
     published_run,

@@ -36,33 +36,6 @@ def store(tmp_path: Path) -> Store:
     return LocalStore(tmp_path / "root")
 
 
-def test_an_object_is_read_as_it_was_written(store: Store) -> None:
-    assert not store.exists("a/b.json")
-    store.write("a/b.json", b"\x00one")
-    store.write("a/b.json", b"two")
-    assert store.exists("a/b.json")
-    assert store.read("a/b.json") == b"two"
-    assert Path(store.url("a/b.json")).read_bytes() == b"two"
-    with pytest.raises(FileNotFoundError):
-        store.read("a/c.json")
-
-
-def test_a_folder_is_no_object(store: Store) -> None:
-    store.write("a/b.json", b"")
-    assert not store.exists("a")
-
-
-def test_list_gives_the_keys_below_a_folder(store: Store) -> None:
-    for key in ("t/b/2", "t/b/1", "t/a", "tt/x", "u"):
-        store.write(key, b"")
-    with store.exclusive("t/a"):
-        assert store.list("t") == ["t/a", "t/b/1", "t/b/2"]
-    assert store.list("t/") == ["t/a", "t/b/1", "t/b/2"]
-    assert store.list("t/a") == ["t/a"]
-    assert store.list("nothing") == []
-    assert store.list("") == ["t/a", "t/b/1", "t/b/2", "tt/x", "u"]
-
-
 @pytest.mark.parametrize("key", ["../outside", "a/../../outside", "/etc/hostname"])
 def test_no_key_leaves_the_root(tmp_path: Path, key: str) -> None:
     (tmp_path / "outside").mkdir()
@@ -148,17 +121,6 @@ def test_readers_see_the_old_object_or_the_new_one(tmp_path: Path) -> None:
         done.set()
         reader.join()
     assert seen <= contents
-
-
-def test_a_swap_needs_the_version_that_is_there(store: Store) -> None:
-    assert store.read_versioned("pointer") == (None, None)
-    first = store.swap("pointer", b"1", expected=None)
-    assert store.read_versioned("pointer") == (b"1", first)
-    second = store.swap("pointer", b"2", expected=first)
-    for stale in (None, first, "nonsense"):
-        with pytest.raises(VersionConflictError):
-            store.swap("pointer", b"3", expected=stale)
-    assert store.read_versioned("pointer") == (b"2", second)
 
 
 def _try_to_swap(root: str, number: int, version: str | None, results: object) -> None:

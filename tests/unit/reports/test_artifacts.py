@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from sample_record import bare_run, events_run, failed_run, published_run
+from sample_events_record import events_run
+from sample_record import bare_run, failed_run, published_run
 
 from tasks.reports.artifacts import gate_rows, run_summary_markdown, table_rows
 

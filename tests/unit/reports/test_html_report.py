@@ -7,7 +7,8 @@ import sys
 
 import pytest
 from html_page import Page
-from sample_record import SILVER, bare_run, events_run, failed_run, first_run, published_run
+from sample_events_record import events_run
+from sample_record import SILVER, bare_run, failed_run, first_run, published_run
 
 from tasks.contracts.run_record import GateResult, RunRecord, StageRecord, TableRecord
 from tasks.reports.html_report import html_report

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from sample_record import bare_run, events_run, failed_run, published_run
+from sample_events_record import events_run
+from sample_record import bare_run, failed_run, published_run
 
 from tasks.contracts.run_record import GateResult
 from tasks.reports.markdown_text import code, escaped

@@ -6,7 +6,8 @@ import io
 
 import pytest
 from rich.console import Console
-from sample_record import bare_run, events_run, failed_run, first_run, published_run
+from sample_events_record import events_run
+from sample_record import bare_run, failed_run, first_run, published_run
 
 from tasks.contracts.run_record import RunRecord, TableRecord
 from tasks.reports.carried_over import base_sentence
