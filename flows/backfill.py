@@ -22,6 +22,7 @@ from flows.run import RunFailedError, run_pipeline
 from tasks.backfill import BackfillError, Turns, days_of
 from tasks.contracts.errors import MedallionError
 from tasks.contracts.run_record import GateMode
+from tasks.run_names import run_name
 from tasks.run_opening import close_run, close_turns, open_run, open_turns
 from tasks.run_planning import days_published
 
@@ -57,7 +58,7 @@ def run_day(day: date, turns: Turns, options: dict[str, Any]) -> BackfilledDay:
 
 @flow(
     name="backfill",
-    flow_run_name="backfill of {pipeline}",
+    flow_run_name=run_name("{pipeline} backfill {start} to {end}"),
     task_runner=ThreadPoolTaskRunner(max_workers=MOST_PARALLEL),  # type: ignore[arg-type]
     persist_result=False,
 )

@@ -16,6 +16,7 @@ from tasks.contracts.errors import GateError
 from tasks.contracts.run_record import GateMode
 from tasks.dbt_runs import warm_up
 from tasks.dimensions import latest_snapshot, plan_snapshot, read_pointer, snapshot_inputs
+from tasks.run_names import run_name
 from tasks.run_opening import close_run, find_run, open_run
 from tasks.run_state import RunState
 from tasks.run_steps import (
@@ -30,7 +31,7 @@ from tasks.silver import with_parents
 
 @flow(
     name="refresh-dimensions",
-    flow_run_name="dimensions of {pipeline}",
+    flow_run_name=run_name("{pipeline} dimensions {run_date}"),
     task_runner=ThreadPoolTaskRunner(max_workers=4),  # type: ignore[arg-type]
     persist_result=False,
 )

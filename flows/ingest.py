@@ -26,6 +26,7 @@ from tasks.landing import LandedBatch, LandingReport, land_file, landed_text
 from tasks.landing_checks import CheckedSource, check_sources
 from tasks.landing_rows import EngineLimits
 from tasks.retrying import patient
+from tasks.run_names import run_name
 from tasks.source_files import find_sources
 from tasks.specs import load_spec
 
@@ -92,7 +93,12 @@ class LandingFailedError(IngestError):
 
 
 # Two at a time: each uses all threads of the engine, and waits for the disk in between.
-@flow(name="ingest", task_runner=ThreadPoolTaskRunner(max_workers=2), persist_result=False)  # type: ignore[arg-type]
+@flow(
+    name="ingest",
+    flow_run_name=run_name("{pipeline} ingest of {source}"),
+    task_runner=ThreadPoolTaskRunner(max_workers=2),  # type: ignore[arg-type]
+    persist_result=False,
+)
 def ingest(
     pipeline: str,
     source: str,

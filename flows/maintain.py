@@ -19,6 +19,7 @@ from tasks.contracts.spec import Spec
 from tasks.maintenance import clear_up, look
 from tasks.retention import Sweep
 from tasks.retrying import patient
+from tasks.run_names import run_name
 from tasks.specs import known_pipelines, load_spec
 
 GRACE_HOURS = 24.0
@@ -46,7 +47,7 @@ def clear(pipeline: str, order: Order) -> Sweep:  # noqa: ARG001 - it names the 
     return clear_up(order.lake, order.spec, now=order.now, grace=order.grace)
 
 
-@flow(name="maintain", flow_run_name="maintenance", persist_result=False)
+@flow(name="maintain", flow_run_name=run_name("{pipeline} maintenance"), persist_result=False)
 def maintain(
     pipeline: str | None = None,
     grace_hours: float = GRACE_HOURS,

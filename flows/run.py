@@ -24,6 +24,7 @@ from tasks.prefect_settings import changed_settings
 from tasks.releases import Current, read_current
 from tasks.retrying import patient
 from tasks.run_artifacts import show_in_prefect
+from tasks.run_names import run_name
 from tasks.run_opening import close_run, open_run
 from tasks.run_state import RunState
 from tasks.run_steps import (
@@ -65,7 +66,7 @@ class RunFailedError(Exception):
 
 @flow(
     name="run-pipeline",
-    flow_run_name="run of {pipeline}",
+    flow_run_name=run_name("{pipeline} {run_date}"),
     task_runner=ThreadPoolTaskRunner(max_workers=4),  # type: ignore[arg-type]
     persist_result=False,
 )

@@ -26,6 +26,7 @@ from tasks.contracts.run_record import GateMode, RunRecord
 from tasks.contracts.spec import Spec
 from tasks.drop_folder import list_folder
 from tasks.landing import LandedBatch
+from tasks.run_names import run_name
 from tasks.source_files import find_sources
 from tasks.specs import load_spec
 
@@ -64,7 +65,11 @@ def settled_files(source: str, settle_seconds: float) -> list[str]:
     return list(first.observed(list_folder(folder), settle_seconds, pace).waiting)
 
 
-@flow(name="process-arrivals", flow_run_name="arrivals of {pipeline}", persist_result=False)
+@flow(
+    name="process-arrivals",
+    flow_run_name=run_name("{pipeline} arrivals {run_date}"),
+    persist_result=False,
+)
 def process_arrivals(
     pipeline: str,
     source: str,

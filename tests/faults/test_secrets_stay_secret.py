@@ -119,7 +119,7 @@ def test_a_run_leaves_no_secret_behind(
     left["output"] = "".join(capfd.readouterr())
 
     assert '"release"' in left["objects"], "the run published nothing into the bucket"
-    assert "run of ecommerce" in left["prefect"], "Prefect was not asked for the right thing"
+    assert f"ecommerce {DAY}" in left["prefect"], "Prefect was not asked for the right thing"
     assert "RunFailedError" in left["errors"]
     assert "medallion-platform" in left["database"], "this is not the database"
     found = {place: left[place].count(MARK) for place in left if MARK in left[place]}

@@ -43,7 +43,7 @@ def flow_run(outcome: object) -> FlowRun:
     """The flow run of `outcome`, as the API knows it."""
     with get_client(sync_client=True) as client:
         found = client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=["run of ecommerce"])),
+            flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=[f"ecommerce {DAY}"])),
             sort=FlowRunSort.START_TIME_DESC,
             limit=1,
         )
