@@ -72,7 +72,7 @@ def build_gold(
             kept = _carried(fact, base, change)
             if kept is not None:
                 carried[name] = run.urls(kept)
-    previous, more = merging_inputs(run, base, changes)
+    previous, more = merging_inputs(run, tables, base, changes)
     nodes = build(
         run.engine,
         run.spec,

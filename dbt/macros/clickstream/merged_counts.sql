@@ -1,13 +1,13 @@
 {#
-    A sum of the release before (`previous`), less that of events on the recomputed days as they were (`replaced`),
-    plus that of those as they are (`counted`).
+    A sum of the release before (`previous`), less that of its rows that are gone (`removed`), plus that of the new
+    ones (`counted`).
 #}
-{% macro with_replaced(sum, type) -%}
-    cast(coalesce(previous.{{ sum }}, 0) - coalesce(replaced.{{ sum }}, 0) + counted.{{ sum }} as {{ type }})
+{% macro merged_sum(sum, type) -%}
+    cast(coalesce(previous.{{ sum }}, 0) - coalesce(removed.{{ sum }}, 0) + counted.{{ sum }} as {{ type }})
 {%- endmacro %}
 
 {#
-    The column as its later event has it. Events do not vanish: had the latest one been among the replaced, it would be
+    The column as its later event has it. Events do not vanish: had the latest one been among the removed, it would be
     among the counted, too, and these win.
 #}
 {% macro of_later_event(column) -%}

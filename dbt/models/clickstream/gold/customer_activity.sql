@@ -1,25 +1,22 @@
 -- depends_on: {{ ref('recomputed_dates') }}, {{ ref('new_events') }}, {{ ref('new_pairs') }}
-with counted as (
-    select
-        user_id,
-        count(distinct user_session) as total_sessions,
-        {{ added_sums() }},
-        min(event_date) as first_activity_date,
-        max(event_date) as last_activity_date,
-        count(distinct event_date) as unique_days_active,
-        max(last_purchase_time) as last_purchase_time
-    from {{ ref('session_steps') }}
-    group by user_id
-),
-
+-- depends_on: {{ ref('session_steps') }}, {{ ref('user_products') }}
 {% if builds_on_release() -%}
-    -- What the release before had counted of the recomputed days.
-    replaced as (
+    with counted as (
+        select
+            user_id,
+            {{ event_sums() }},
+            min(event_date) as first_activity_date,
+            max(event_date) as last_activity_date,
+            max(case when event_type = 'purchase' then event_time end) as last_purchase_time
+        from {{ ref('new_events') }}
+        group by user_id
+    ),
+
+    removed as (
         select
             user_id,
             {{ event_sums() }}
-        from {{ source('previous', 'events_cleaned') }}
-        where event_date <= {{ previous_as_of() }} and {{ is_recomputed_date('event_date') }}
+        from {{ source('removed', 'events_cleaned') }}
         group by user_id
     ),
 
@@ -43,14 +40,14 @@ with counted as (
     select
         counted.user_id,
         coalesce(previous.total_sessions, 0) + coalesce(new_sessions.newly_seen, 0) as total_sessions,
-        {{ with_replaced('total_events', count_type()) }} as total_events,
-        {{ with_replaced('total_views', count_type()) }} as total_views,
-        {{ with_replaced('total_cart_adds', count_type()) }} as total_cart_adds,
-        {{ with_replaced('total_cart_removals', count_type()) }} as total_cart_removals,
-        {{ with_replaced('total_purchases', count_type()) }} as total_purchases,
+        {{ merged_sum('total_events', count_type()) }} as total_events,
+        {{ merged_sum('total_views', count_type()) }} as total_views,
+        {{ merged_sum('total_cart_adds', count_type()) }} as total_cart_adds,
+        {{ merged_sum('total_cart_removals', count_type()) }} as total_cart_removals,
+        {{ merged_sum('total_purchases', count_type()) }} as total_purchases,
         coalesce(previous.unique_products_viewed, 0)
         + coalesce(new_products.newly_seen, 0) as unique_products_viewed,
-        {{ with_replaced('total_revenue', money_type()) }} as total_revenue,
+        {{ merged_sum('total_revenue', money_type()) }} as total_revenue,
         case
             when previous.first_activity_date < counted.first_activity_date then previous.first_activity_date
             else counted.first_activity_date
@@ -66,7 +63,7 @@ with counted as (
         end as last_purchase_time
     from counted
     left join {{ source('previous', 'customer_activity') }} as previous on counted.user_id = previous.user_id
-    left join replaced on counted.user_id = replaced.user_id
+    left join removed on counted.user_id = removed.user_id
     left join new_sessions on counted.user_id = new_sessions.user_id
     left join new_days on counted.user_id = new_days.user_id
     left join new_products on counted.user_id = new_products.user_id
@@ -89,6 +86,19 @@ with counted as (
     left join counted on previous.user_id = counted.user_id
     where counted.user_id is null
 {%- else -%}
+    with counted as (
+        select
+            user_id,
+            count(distinct user_session) as total_sessions,
+            {{ added_sums() }},
+            min(event_date) as first_activity_date,
+            max(event_date) as last_activity_date,
+            count(distinct event_date) as unique_days_active,
+            max(last_purchase_time) as last_purchase_time
+        from {{ ref('session_steps') }}
+        group by user_id
+    ),
+
     views as (
         select
             user_id,

@@ -1,23 +1,21 @@
--- depends_on: {{ ref('recomputed_dates') }}
--- Where a run builds on a release, most of a recomputed day may have been counted before.
+-- A view: each model that counts them takes the few columns that it needs from the files.
 select
-    events.user_id,
-    events.product_id,
-    events.user_session,
-    events.event_date,
-    events.event_type
-from {{ source('silver', 'events_cleaned') }} as events
+    event_id,
+    event_time,
+    event_date,
+    event_type,
+    product_id,
+    category_id,
+    category_code,
+    category_l1,
+    brand,
+    price,
+    user_id,
+    user_session
 {% if builds_on_release() -%}
-    where
-        {{ is_recomputed_date('events.event_date') }}
-        and not exists (
-            select 1
-            from {{ source('previous', 'events_cleaned') }} as known
-            where
-                known.event_id = events.event_id
-                and known.event_date <= {{ previous_as_of() }}
-                and {{ is_recomputed_date('known.event_date') }}
-        )
+    from {{ source('added', 'events_cleaned') }}
+    where {{ is_counted('event_date') }}
 {%- else -%}
+    from {{ source('silver', 'events_cleaned') }}
     where false
 {%- endif %}

@@ -1,13 +1,11 @@
 -- depends_on: {{ ref('recomputed_dates') }}, {{ ref('new_pairs') }}
 {% if builds_on_release() -%}
-    -- What the release before had counted of the recomputed days.
-    with replaced as (
+    with removed as (
         select
             product_id,
             {{ event_sums() }},
             {{ total_money('price') }} as total_price
-        from {{ source('previous', 'events_cleaned') }}
-        where event_date <= {{ previous_as_of() }} and {{ is_recomputed_date('event_date') }}
+        from {{ source('removed', 'events_cleaned') }}
         group by product_id
     ),
 
@@ -26,16 +24,16 @@
         {{ of_later_event('category_code') }} as category_code,
         {{ of_later_event('category_l1') }} as category_l1,
         {{ of_later_event('brand') }} as brand,
-        {{ with_replaced('total_events', count_type()) }} as total_events,
-        {{ with_replaced('total_views', count_type()) }} as total_views,
-        {{ with_replaced('total_cart_adds', count_type()) }} as total_cart_adds,
-        {{ with_replaced('total_purchases', count_type()) }} as total_purchases,
-        {{ with_replaced('total_revenue', money_type()) }} as total_revenue,
-        {{ with_replaced('total_price', money_type()) }} as total_price,
+        {{ merged_sum('total_events', count_type()) }} as total_events,
+        {{ merged_sum('total_views', count_type()) }} as total_views,
+        {{ merged_sum('total_cart_adds', count_type()) }} as total_cart_adds,
+        {{ merged_sum('total_purchases', count_type()) }} as total_purchases,
+        {{ merged_sum('total_revenue', money_type()) }} as total_revenue,
+        {{ merged_sum('total_price', money_type()) }} as total_price,
         coalesce(previous.unique_users, 0) + coalesce(new_users.newly_seen, 0) as unique_users,
         {{ of_later_event('latest_event_time') }} as latest_event_time
     from {{ ref('product_counts') }} as counted
-    left join replaced on counted.product_id = replaced.product_id
+    left join removed on counted.product_id = removed.product_id
     left join new_users on counted.product_id = new_users.product_id
     left join {{ source('previous', 'product_activity') }} as previous
         on counted.product_id = previous.product_id

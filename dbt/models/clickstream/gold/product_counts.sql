@@ -1,4 +1,4 @@
--- depends_on: {{ ref('recomputed_dates') }}
+-- depends_on: {{ ref('recomputed_dates') }}, {{ ref('new_events') }}
 -- Each step reads its columns from silver anew: rows that several steps share would be copied first, ids and
 -- all. A product hardly ever changes its category or brand, so that there is nearly one variant a product.
 with variants as (
@@ -11,8 +11,12 @@ with variants as (
         {{ event_sums() }},
         {{ total_money('price') }} as total_price,
         max(event_time) as latest_event_time
-    from {{ source('silver', 'events_cleaned') }}
-    where {{ is_recomputed_date('event_date') }}
+    {% if builds_on_release() -%}
+        from {{ ref('new_events') }}
+    {%- else -%}
+        from {{ source('silver', 'events_cleaned') }}
+        where {{ is_counted('event_date') }}
+    {%- endif %}
     group by product_id, category_id, category_code, category_l1, brand
 ),
 
@@ -42,9 +46,23 @@ candidates as (
 
 -- Ids are long and read only for products that are described in several ways at their latest moment.
 ambiguous as (
-    select distinct product_id, latest_event_time
+    select
+        product_id,
+        latest_event_time
     from candidates
     where variants_of_the_moment > 1
+    {% if builds_on_release() -%}
+        -- Of the very moment of the latest event that was counted before.
+        union distinct
+        select
+            counted.product_id,
+            counted.latest_event_time
+        from counted
+        inner join {{ source('previous', 'product_activity') }} as previous
+            on counted.product_id = previous.product_id and counted.latest_event_time = previous.latest_event_time
+    {%- else -%}
+        group by product_id, latest_event_time
+    {%- endif %}
 ),
 
 contested as (
@@ -62,9 +80,15 @@ contested as (
 ),
 
 described as (
-    select product_id, category_id, category_code, category_l1, brand
+    select
+        candidates.product_id,
+        candidates.category_id,
+        candidates.category_code,
+        candidates.category_l1,
+        candidates.brand
     from candidates
-    where variants_of_the_moment = 1
+    left join ambiguous on candidates.product_id = ambiguous.product_id
+    where ambiguous.product_id is null
     union all
     select product_id, category_id, category_code, category_l1, brand
     from contested
