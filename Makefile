@@ -58,7 +58,7 @@ lock: setup ## Resolve requirements.lock anew from pyproject.toml
 	@printf '# Made by `make lock` from pyproject.toml and requirements.lock; do not edit.\n' > $(VENV)/new.lock
 	@echo hatchling > $(VENV)/build-backend.in && echo editables >> $(VENV)/build-backend.in
 	$(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--no-annotate --no-header --python-version 3.11 --extra bigquery --constraint requirements.lock \
+		--no-annotate --no-header --python-version 3.11 --extra bigquery --extra telemetry --constraint requirements.lock \
 		pyproject.toml $(VENV)/build-backend.in >> $(VENV)/new.lock
 	@mv $(VENV)/new.lock deployments/container/requirements.lock
 
