@@ -59,7 +59,9 @@ ambiguous as (
             counted.latest_event_time
         from counted
         inner join {{ source('previous', 'product_activity') }} as previous
-            on counted.product_id = previous.product_id and counted.latest_event_time = previous.latest_event_time
+            on
+                counted.product_id = previous.product_id
+                and counted.latest_event_time = previous.latest_event_time
     {%- else -%}
         group by product_id, latest_event_time
     {%- endif %}
