@@ -6,24 +6,20 @@ Belongs here: their options and what they print. Does not belong here: moving th
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from cli.options import (
-    Env,
-    Json,
-    LakeRoot,
-    Pipeline,
-    environment_lake,
-    known_pipeline,
-)
+from cli.flow_calls import absolute_text
+from cli.options import Env, Json, LakeRoot, Pipeline, environment_lake
 from cli.output import console, plain_table, print_json
 from tasks.contracts.release import Release
-from tasks.releases import list_releases, read_current, read_release, roll_back
+from tasks.quick_imports import no_garbage
+from tasks.releases import check_rollback, list_releases, read_current, read_release
 from tasks.reports.human_figures import count, quantity, size
+from tasks.specs import known_pipeline
 
 
 def register(app: typer.Typer) -> None:
@@ -94,8 +90,9 @@ def rollback(
     [dim]medallion rollback ecommerce --to 3[/dim]
     """
     _, opened = environment_lake(env, lake)
-    created_at = datetime.now(UTC)
-    release = roll_back(opened, known_pipeline(pipeline), to=to, created_at=created_at)
+    known_pipeline(pipeline)
+    check_rollback(opened, pipeline, read_release(opened, pipeline), to)
+    release = _rolled_back(pipeline, to, absolute_text(lake), env)
     if as_json:
         print_json({"pipeline": pipeline, **_as_entry(release)})
         return
@@ -105,6 +102,18 @@ def rollback(
         f" {quantity(len(release.shown), 'table')})",
         soft_wrap=True,
     )
+
+
+def _rolled_back(pipeline: str, to: int, lake: str | None, env: str | None) -> Release:
+    from cli.prefect_api import PrefectApi  # noqa: PLC0415
+
+    api = PrefectApi()
+    api.start()
+    with no_garbage():
+        from flows.rollback import rollback as flow  # noqa: PLC0415 - while the API starts
+    with api.ready():
+        release: Release = flow(pipeline, to, lake=lake, environment=env)
+    return release
 
 
 def _figures(release: Release) -> dict[str, int]:

@@ -14,9 +14,6 @@ import typer
 
 from blocks.lake import Lake
 from blocks.settings import Settings, load_settings
-from tasks.contracts.errors import ConfigurationError
-from tasks.contracts.names import did_you_mean
-from tasks.specs import known_pipelines
 
 Pipeline = Annotated[
     str, typer.Argument(metavar="PIPELINE", help="Name of a pipeline, such as ecommerce.")
@@ -77,14 +74,3 @@ def environment_lake(environment: str | None, lake: Path | None) -> tuple[Settin
     """
     settings = load_settings(environment, lake_root=lake)
     return settings, settings.lake()
-
-
-def known_pipeline(name: str) -> str:
-    """Return `name` if there is such a pipeline; raises ConfigurationError.
-
-    Its specification is not read: a mistake in it must not hide what was published before.
-    """
-    known = known_pipelines()
-    if name not in known:
-        raise ConfigurationError(f"no pipeline '{name}'{did_you_mean(name, known)}")
-    return name

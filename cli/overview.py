@@ -20,7 +20,6 @@ from cli.options import (
     Pipeline,
     ReleaseNumber,
     environment_lake,
-    known_pipeline,
 )
 from cli.output import console, plain_table, print_json
 from tasks.contracts.errors import ConfigurationError, ReleaseError
@@ -28,6 +27,7 @@ from tasks.contracts.names import did_you_mean
 from tasks.contracts.release import PublishedTable
 from tasks.releases import read_release, table_urls
 from tasks.reports.human_figures import count, size
+from tasks.specs import known_pipeline
 
 
 def register(app: typer.Typer) -> None:

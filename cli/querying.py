@@ -20,13 +20,13 @@ from cli.options import (
     Pipeline,
     ReleaseNumber,
     environment_lake,
-    known_pipeline,
 )
 from cli.output import console, note, plain_table, print_json, print_rows, write_csv
 from tasks.contracts.errors import ConfigurationError
 from tasks.contracts.names import did_you_mean
 from tasks.releases import read_release
 from tasks.reports.human_figures import count
+from tasks.specs import known_pipeline
 
 if TYPE_CHECKING:
     from tasks.quarantine_rows import Quarantined

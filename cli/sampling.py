@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Required, TypedDict
 import typer
 from rich.text import Text
 
-from cli.options import Json, Pipeline, known_pipeline
+from cli.options import Json, Pipeline
 from cli.output import console, note, plain_table, print_json
 from tasks.contracts.errors import ConfigurationError
 from tasks.reports.human_figures import count, quantity, size
+from tasks.specs import known_pipeline
 
 if TYPE_CHECKING:
     from tasks.sample_data.write import SampleSummary

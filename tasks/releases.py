@@ -209,20 +209,31 @@ def next_number(base: Current) -> int:
 
 
 def roll_back(lake: Lake, pipeline: str, *, to: int, created_at: datetime) -> Release:
-    """Publish a new release that repeats release `to`; raises ReleaseError, ConfigurationError."""
+    """Publish a new release that repeats release `to`; raises ReleaseError, ConfigurationError.
+
+    Called again for the same moment, it returns what it has published then.
+    """
     with lake.control.exclusive(lake.pointer_key(pipeline)):  # nobody clears files away meanwhile
         base = read_current(lake, pipeline)
         current = read_release(lake, pipeline)
-        if to == current.release:
-            raise ConfigurationError(f"release {to} of {pipeline} is the current one already")
-        older = read_release(lake, pipeline, to)
-        missing = missing_files(lake, older)
-        if missing:
-            raise ReleaseError(
-                f"release {to} of {pipeline} cannot come back: {len(missing)} of its files are "
-                f"gone, the first is {missing[0].path}"
-            )
+        if (current.repeats, current.created_at) == (to, created_at):
+            return current
+        older = check_rollback(lake, pipeline, current, to)
         return publish(lake, rolled_back(older, current, created_at=created_at), base)
+
+
+def check_rollback(lake: Lake, pipeline: str, current: Release, to: int) -> Release:
+    """Return release `to` if it can come back; raises ReleaseError, ConfigurationError."""
+    if to == current.release:
+        raise ConfigurationError(f"release {to} of {pipeline} is the current one already")
+    older = read_release(lake, pipeline, to)
+    missing = missing_files(lake, older)
+    if missing:
+        raise ReleaseError(
+            f"release {to} of {pipeline} cannot come back: {len(missing)} of its files are "
+            f"gone, the first is {missing[0].path}"
+        )
+    return older
 
 
 def missing_files(lake: Lake, release: Release) -> list[PublishedFile]:

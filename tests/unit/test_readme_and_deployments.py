@@ -24,6 +24,7 @@ from cli.app import app
 from flows.backfill import backfill
 from flows.ingest import ingest
 from flows.maintain import maintain
+from flows.rollback import rollback
 from flows.run import run_pipeline
 from flows.watch import process_arrivals
 from tasks.specs import known_pipelines, load_spec
@@ -58,7 +59,7 @@ def test_a_deployment_gives_its_flow_what_it_takes(entry: dict[str, Any]) -> Non
     assert set(entry["parameters"]) <= set(taken)
     assert entry["parameters"]["pipeline"] in known_pipelines()
     required = {n for n, p in taken.items() if p.default is p.empty} - set(entry["parameters"])
-    told = {"start": "2024-01-01", "end": "2024-01-14"}
+    told = {"start": "2024-01-01", "end": "2024-01-14", "to": 3}
     given = entry["parameters"] | {name: told.get(name, "by each run") for name in required}
     assert flow.validate_parameters(given)["pipeline"] == entry["parameters"]["pipeline"]
 
@@ -88,7 +89,7 @@ def test_arrivals_of_a_pipeline_start_its_deployment(entry: dict[str, Any]) -> N
     assert set(trigger.parameters or ()) <= set(inspect.signature(flow_of(entry).fn).parameters)
 
 
-EACH_PIPELINE = [run_pipeline, ingest, process_arrivals, maintain, backfill]
+EACH_PIPELINE = [run_pipeline, ingest, process_arrivals, maintain, backfill, rollback]
 
 
 @pytest.mark.parametrize("flow", EACH_PIPELINE, ids=lambda f: f.name)
@@ -99,7 +100,7 @@ def test_every_pipeline_has_a_deployment_of(flow: Flow[..., Any]) -> None:
 
 @each_deployment
 def test_one_run_at_a_time_publishes(entry: dict[str, Any]) -> None:
-    publishes = flow_of(entry) in (run_pipeline, process_arrivals, backfill)
+    publishes = flow_of(entry) in (run_pipeline, process_arrivals, backfill, rollback)
     limit = {"limit": 1, "collision_strategy": "ENQUEUE"} if publishes else None
     assert entry.get("concurrency_limit") == limit
 

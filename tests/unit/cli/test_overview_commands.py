@@ -55,8 +55,6 @@ def test_internal_tables_are_not_shown(lake: Lake):
     assert counts[2] == counts[1]
     answer = call(lake, "query", "ecommerce", "from gold.sums")
     assert (answer.status, "does not exist" in answer.err) == (2, True)
-    call(lake, "rollback", "ecommerce", "--to", "2")
-    assert "4 tables" in call(lake, "rollback", "ecommerce", "--to", "3").out
 
 
 def test_an_unknown_release_is_no_release(lake: Lake):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -12,7 +13,7 @@ import pytest
 from published_lake import Answer, call, orders, publish_run
 
 from blocks.lake import Lake, local_lake
-from tasks.releases import read_release
+from tasks.releases import read_release, roll_back
 
 
 def ask(lake: Lake, sql: str, *options: str) -> Answer:
@@ -34,7 +35,7 @@ def test_a_query_sees_the_current_release(lake: Lake):
 def test_a_query_sees_an_older_release(lake: Lake):
     sql = "select count(*) as n, sum(net_total) as net from silver.orders"
     assert ask(lake, sql, "--release", "1", "--json").document["rows"] == [[3, "30.35"]]
-    call(lake, "rollback", "ecommerce", "--to", "1")
+    roll_back(lake, "ecommerce", to=1, created_at=datetime(2024, 1, 16, tzinfo=UTC))
     assert ask(lake, sql, "--json").document["rows"] == [[3, "30.35"]]
 
 

@@ -94,7 +94,7 @@ def test_an_unknown_pipeline_and_a_folder_that_cannot_be(tmp_path: Path):
 
 
 def test_a_pipeline_without_a_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("cli.options.known_pipelines", lambda: ["ecommerce", "other"])
+    monkeypatch.setattr("tasks.specs.known_pipelines", lambda: ["ecommerce", "other"])
     result = sample("other", "--out", str(tmp_path / "s"))
     assert isinstance(result.exception, ConfigurationError)
     assert "no sample of 'other'" in str(result.exception)
