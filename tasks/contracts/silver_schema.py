@@ -9,7 +9,8 @@ from __future__ import annotations
 import pandera.polars as pa
 import polars as pl
 
-from tasks.contracts.spec import Rule, Spec
+from tasks.contracts.rules import Rule
+from tasks.contracts.spec import Spec
 
 _TYPES: dict[str, pl.DataType] = {
     "string": pl.String(),

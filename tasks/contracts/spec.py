@@ -7,12 +7,14 @@ lies (that is the environment's).
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tasks.contracts.incremental import Incremental
 from tasks.contracts.names import Name
+from tasks.contracts.rules import Rule
+from tasks.contracts.source_mapping import SourceMapping
 
 ColumnType = Literal["string", "integer", "float", "boolean", "timestamp", "date", "money"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -28,7 +30,7 @@ class Column(_Entry):
 
     name: Name
     type: Literal["string", "integer", "float", "boolean", "timestamp"]
-    becomes: Literal["timestamp", "money"] | None = Field(
+    becomes: Literal["timestamp", "money", "integer"] | None = Field(
         None, description="Silver type, where it differs from the received one."
     )
     lower: bool = Field(False, description="Fold to lower case after trimming.")
@@ -43,72 +45,10 @@ class Partition(_Entry):
     """How bronze lays a table out in folders `<column>=<value>`."""
 
     column: Name
-    kind: Literal["date", "value"] = Field(
-        description="A date partition is seen by runs of that date and later; values always."
+    kind: Literal["date", "value", "landing"] = Field(
+        description="A date partition is seen by runs of that date and later; values always, and "
+        "so is the day of landing."
     )
-
-
-class Rule(_Entry):
-    """One demand on a row, of exactly one kind; the row breaks it unless it IS TRUE."""
-
-    name: Name
-    not_null: Name | None = None
-    not_negative: Name | None = Field(None, description="The column is >= 0, or NULL.")
-    positive: Name | None = Field(None, description="The column is > 0; NULL breaks the rule.")
-    not_after_run_date: Name | None = Field(
-        None, description="The timestamp's day is not after the run date; NULL breaks the rule."
-    )
-    matches: dict[Name, str] | None = Field(
-        None, description="{column: pattern}: all of the text matches the pattern, or is NULL."
-    )
-    ordered: tuple[Name, Name] | None = Field(
-        None, description="[low, high]: low <= high, or either is NULL."
-    )
-    one_of: dict[Name, tuple[str, ...]] | None = Field(
-        None, description="{column: values}: the column is one of them; NULL breaks the rule."
-    )
-    between: dict[Name, tuple[float, float]] | None = Field(
-        None, description="{column: [low, high]}: low <= column <= high; NULL breaks the rule."
-    )
-    sql: str | None = Field(None, description="A condition over the silver columns, in DuckDB SQL.")
-
-    @model_validator(mode="after")
-    def _one_check(self) -> Rule:
-        if len(self.checks) != 1:
-            kinds = ", ".join(RULE_KINDS)
-            raise ValueError(f"give exactly one of {kinds}, not {len(self.checks)}")
-        if self.name.endswith("_orphan"):
-            raise ValueError("a name that ends in _orphan is kept for foreign keys")
-        for kind in ("matches", "one_of", "between"):
-            if getattr(self, kind) is not None and len(getattr(self, kind)) != 1:
-                raise ValueError(f"{kind} takes one column")
-        return self
-
-    @property
-    def checks(self) -> dict[str, Any]:
-        return {kind: getattr(self, kind) for kind in RULE_KINDS if getattr(self, kind) is not None}
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that the rule names (none for free SQL)."""
-        ((kind, value),) = self.checks.items()
-        if kind == "sql":
-            return ()
-        several = {"matches", "one_of", "between", "ordered"}
-        return tuple(value) if kind in several else (value,)
-
-
-RULE_KINDS = (
-    "not_null",
-    "not_negative",
-    "positive",
-    "not_after_run_date",
-    "matches",
-    "ordered",
-    "one_of",
-    "between",
-    "sql",
-)
 
 
 class ForeignKey(_Entry):
@@ -175,6 +115,9 @@ class Table(_Entry):
     new_columns: Literal["evolve", "freeze"] = Field(
         "evolve", description="Columns that are not specified: kept in bronze, or refused."
     )
+    source: SourceMapping | None = Field(
+        None, description="Files of another layout that rows are made of; own files land, too."
+    )
     columns: Annotated[tuple[Column, ...], Field(min_length=1)]
     key: Annotated[tuple[Name, ...], Field(min_length=1)]
     partition: Partition
@@ -194,6 +137,18 @@ class Table(_Entry):
         description="Of the copies of a key the first by these columns stays; left out: the latest "
         "by ingestion.",
     )
+    latest_by: Name | None = Field(
+        None, description="Of copies that came at once the latest by this stays, not by event id."
+    )
+    silver_as: Literal["table", "view"] = Field(
+        "table",
+        description="`view`: no rows are written; readers get a view over the bronze files.",
+    )
+    row_model: Name | None = Field(
+        None,
+        description="A pydantic model of `tasks/contracts/row_models/` that judges each received "
+        "row, in place of `rules`.",
+    )
     rules: tuple[Rule, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     may_be_empty: bool = Field(False, description="The table may be absent or have no rows.")
@@ -206,6 +161,11 @@ class Table(_Entry):
     @property
     def quarantine_name(self) -> str:
         return self.quarantine or f"{self.name}_quarantine"
+
+    @property
+    def excluded_name(self) -> str:
+        """The internal table of the bronze rows that a silver view leaves out."""
+        return f"{self.bronze_name}_excluded"
 
     @property
     def audit_columns(self) -> dict[str, ColumnType]:
@@ -300,11 +260,25 @@ class FreshnessLimits(_Entry):
 
 
 class Pii(_Entry):
-    """A column that tells who a person is."""
+    """A column that tells who a person is, and how published gold shows it.
+
+    Bronze and silver keep it. `mask` is a keyed hash by which rows still join, `drop` a NULL.
+    """
 
     table: Name
     column: Name
     kind: Literal["name", "email", "phone", "address", "identifier", "birth", "other"] = "other"
+    gold: Literal["keep", "mask", "drop"] | None = Field(
+        None, description="Left out: names, e-mail addresses, phone numbers, addresses are masked."
+    )
+    gold_columns: tuple[Name, ...] = Field(
+        (), description="What gold tables call it, beside its own name."
+    )
+
+    @property
+    def gold_policy(self) -> Literal["keep", "mask", "drop"]:
+        masked = self.kind in ("name", "email", "phone", "address")
+        return self.gold or ("mask" if masked else "keep")
 
 
 class DailyChart(_Entry):

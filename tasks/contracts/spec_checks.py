@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from tasks.contracts.names import did_you_mean
+from tasks.contracts.source_mapping import mapping_problems
 from tasks.contracts.spec import INGESTION_DATE, Spec, Table
 
 Seen = dict[str, int]
@@ -55,6 +56,31 @@ def _tables(spec: Spec) -> Iterator[str]:
                         f"{key.column} is {column.type}; only strings have prefixes"
                     )
         yield from _business_date(path, table)
+        yield from _view(path, table)
+        if table.source is not None:
+            received = [column.name for column in table.columns]
+            yield from mapping_problems(f"{path}.source", table.source, received, table.landing)
+
+
+def _view(path: str, table: Table) -> Iterator[str]:
+    """A row model judges received texts, and a view needs to be told which rows it leaves out."""
+    columns = [column.name for column in table.columns]
+    if table.latest_by is not None and table.latest_by not in columns:
+        hint = did_you_mean(table.latest_by, columns)
+        yield f"{path}.latest_by: no column '{table.latest_by}'{hint}"
+    if (table.silver_as == "view") != (table.row_model is not None):
+        yield f"{path}.silver_as: a view and a row_model go together; say both or neither"
+    if table.row_model is None:
+        return
+    if table.rules:
+        yield f"{path}.rules: the row_model judges rows; leave rules out"
+    if table.derived is None:
+        yield f"{path}.derived: a view has a model of its own; list its columns"
+    if table.landing == "lines":
+        yield f"{path}.landing: a row_model judges rows, not lines"
+    for number, column in enumerate(table.columns):
+        if column.type != "string":
+            yield f"{path}.columns[{number}].type: a row_model judges texts; say string"
 
 
 def _columns(path: str, table: Table) -> Iterator[str]:
@@ -67,10 +93,10 @@ def _columns(path: str, table: Table) -> Iterator[str]:
             yield (
                 f"{path}.columns[{number}].name: '{column.name}' is computed for every silver table"
             )
-        allowed = {"timestamp": "string", "money": "float"}
-        if column.becomes is not None and column.type != allowed[column.becomes]:
+        allowed = {"timestamp": ["string"], "money": ["float", "string"], "integer": ["string"]}
+        if column.becomes is not None and column.type not in allowed[column.becomes]:
             yield (
-                f"{path}.columns[{number}].becomes: only a {allowed[column.becomes]} "
+                f"{path}.columns[{number}].becomes: only a {' or '.join(allowed[column.becomes])} "
                 f"becomes {column.becomes}, and {column.name} is {column.type}"
             )
         if column.lower and column.silver_type != "string":
@@ -78,7 +104,7 @@ def _columns(path: str, table: Table) -> Iterator[str]:
     for number, name in enumerate(table.key):
         if name not in columns:
             yield f"{path}.key[{number}]: no column '{name}'{did_you_mean(name, columns)}"
-        elif not _never_null(table, name):
+        elif table.row_model is None and not _never_null(table, name):
             yield (
                 f"{path}.key[{number}]: no rule keeps '{name}' from being NULL; "
                 "add a not_null or positive rule for it"

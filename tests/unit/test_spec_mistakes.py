@@ -129,7 +129,7 @@ CROSS: list[tuple[Change, str]] = [
     ),
     (
         put("tables", 2, "columns", 3, "type", to="integer"),
-        "tables[2].columns[3].becomes: only a float becomes money, and total is integer",
+        "tables[2].columns[3].becomes: only a float or string becomes money, and total is integer",
     ),
     (
         put("tables", 2, "columns", 2, "type", to="integer"),
