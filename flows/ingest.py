@@ -20,6 +20,7 @@ from prefect.utilities.annotations import quote
 
 from blocks.flow_settings import flow_settings
 from blocks.store import Store
+from tasks.assets import landed_assets, tell_of
 from tasks.contracts.errors import IngestError
 from tasks.contracts.spec import Spec
 from tasks.landing import LandedBatch, LandingReport, land_file, landed_text
@@ -146,6 +147,7 @@ def ingest(
     results = [future.result() for future in futures]
     batches = tuple(batch for landed, _ in results for batch in landed)
     faults = {name: fault for _, found in results for name, fault in found.items()}
+    tell_of(landed_assets(spec, settings.environment, batches))
     for fault in faults.values():
         text = f"{fault} ({landed_text(len(batches), len(checked))})"
         told = {name: str(each) for name, each in faults.items()}

@@ -6,6 +6,7 @@ pointer (`tasks/releases.py`).
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
@@ -18,11 +19,13 @@ from pydantic import Field
 
 from blocks.flow_settings import flow_settings
 from blocks.lake import Lake
+from tasks.assets import tell_of_release
+from tasks.contracts.errors import SpecError
 from tasks.contracts.release import Release
 from tasks.releases import roll_back
 from tasks.retrying import patient
 from tasks.run_names import run_name
-from tasks.specs import known_pipeline
+from tasks.specs import known_pipeline, load_spec
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,18 @@ def rollback(
     """
     settings = flow_settings(environment, lake_root=lake)
     order = Order(settings.lake(), known_pipeline(pipeline), to, _asked_at())
-    return patient(publish_again, settings)(to, quote(order))  # type: ignore[call-overload,no-any-return]
+    release: Release = patient(publish_again, settings)(to, quote(order))  # type: ignore[call-overload]
+    with contextlib.suppress(SpecError):  # perhaps what the rollback is for
+        tell_of_release(
+            load_spec(pipeline),
+            settings.environment,
+            release.shown,
+            release=release.release,
+            run_date=release.run_date.isoformat(),
+            run_id=release.run_id,
+            repeats=to,
+        )
+    return release
 
 
 def _asked_at() -> datetime:

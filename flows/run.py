@@ -17,6 +17,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.dimensions import refresh_dimensions
 from flows.ingest import ingest
+from tasks.assets import tell_of_release
 from tasks.contracts.release import PublishedTable
 from tasks.contracts.run_record import GateMode, RunRecord
 from tasks.dbt_runs import warm_up
@@ -167,10 +168,18 @@ def _run(state: RunState) -> int | None:
 
 def _publish(state: RunState, seen: Current) -> int:
     """Publish on what the run has seen; a day of a backfill on what the day before it left."""
-    if state.turns is None:
-        return publish_release(state, seen)
-    release = publish_release(state, state.turns.seen)
-    state.turns.seen = read_current(state.run.lake, state.run.pipeline)
+    run = state.run
+    release = publish_release(state, seen if state.turns is None else state.turns.seen)
+    if state.turns is not None:
+        state.turns.seen = read_current(run.lake, run.pipeline)
+    tell_of_release(
+        run.spec,
+        run.settings.environment,
+        state.tables,
+        release=release,
+        run_date=run.run_date.isoformat(),
+        run_id=run.run_id,
+    )
     return release
 
 

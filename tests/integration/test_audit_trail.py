@@ -1,9 +1,11 @@
 """What a run leaves behind about itself: audit rows, history, reports, and what Prefect shows."""
 
 import shutil
+import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from uuid import UUID
 
 import duckdb
 import polars as pl
@@ -18,6 +20,9 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
+from prefect.events import ReceivedEvent
+from prefect.events.filters import EventFilter, EventNameFilter, EventRelatedFilter
+from prefect.events.worker import EventsWorker
 
 from tasks.audit import AUDIT_SCHEMA, audit_rows
 from tests.integration.published import release_document
@@ -121,6 +126,42 @@ def test_prefect_shows_summary_gates_and_tables_of_the_run(
     assert outcome.report in artifacts["ecommerce-run"].data
     assert all(gate.check in artifacts["ecommerce-gates"].data for gate in outcome.record.gates)
     assert "gold.fct_daily_dashboard" in str(artifacts["ecommerce-tables"].data)
+
+
+def test_each_published_table_is_an_asset_with_its_lineage_and_figures(
+    lake: Path, outcome: object, flow_run: FlowRun
+) -> None:
+    told = asset_events(flow_run.id, "prefect.asset.materialization.succeeded")
+    published = release_document(lake)["tables"]
+    assert set(told) == {f"medallion://ecommerce/{n.replace('.', '/')}" for n in published}
+    for name, table in published.items():
+        event = told[f"medallion://ecommerce/{name.replace('.', '/')}"]
+        for figure in ("rows", "bytes"):
+            assert event.payload[figure] == table[figure]
+        assert (event.payload["release"], event.payload["run_date"]) == (2, str(DAY))
+    # What a run records and what its assets tell are the same lineage.
+    for record in outcome.record.tables:
+        event = told[f"medallion://ecommerce/{record.table.replace('.', '/')}"]
+        upstream = {r.id for r in event.related if r.role == "asset"}
+        wanted = {f"medallion://ecommerce/{n.replace('.', '/')}" for n in record.inputs}
+        assert upstream == wanted, record.table
+    assert asset_events(flow_run.id, "prefect.asset.materialization.failed") == {}
+
+
+def asset_events(flow_run_id: UUID, name: str) -> dict[str, ReceivedEvent]:
+    """The events of this name that the flow run emitted, by the asset."""
+    EventsWorker.drain_all(timeout=10)
+    related = EventRelatedFilter(id=[f"prefect.flow-run.{flow_run_id}"])
+    wanted = EventFilter(event=EventNameFilter(name=[name]), related=related)
+    with get_client(sync_client=True) as client:
+        deadline = time.monotonic() + 15
+        while True:
+            body = {"filter": wanted.model_dump(mode="json", exclude_unset=True), "limit": 50}
+            page = client.request("POST", "/events/filter", json=body).json()
+            found = [ReceivedEvent.model_validate(event) for event in page["events"]]
+            if found or name.endswith("failed") or time.monotonic() > deadline:
+                return {event.resource.id: event for event in found}
+            time.sleep(0.2)
 
 
 def test_task_runs_are_named_after_the_tables_they_work_on(
