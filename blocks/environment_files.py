@@ -41,7 +41,8 @@ def read_environment(name: str, folder: Path = DEPLOYMENTS_FOLDER) -> dict[str, 
         told = ", ".join(written)
         raise ConfigurationError(
             f"{path.name}: {told}: looks like a secret, which does not belong in a file; "
-            f"{HOW_TO_REFER}"
+            f"{HOW_TO_REFER}",
+            [f"{place}: looks like a secret; {HOW_TO_REFER}" for place in written],
         )
     return content
 

@@ -1,7 +1,7 @@
 """The settings of a flow run: those of the environment's saved block on a worker.
 
-Belongs here: choosing between the saved block and the file. Does not belong here: merging what
-either says with variables and parameters (`settings.py`).
+Belongs here: choosing between the artifact, the saved block and the file. Does not belong here:
+merging what any of them says with variables and parameters (`settings.py`).
 """
 
 from __future__ import annotations
@@ -9,20 +9,27 @@ from __future__ import annotations
 from typing import Any
 
 from blocks.environment_files import block_name
-from blocks.settings import Settings, environment_name, load_settings, merge_settings
+from blocks.settings import (
+    Settings,
+    artifact_place,
+    environment_name,
+    load_settings,
+    merge_settings,
+)
 from tasks.contracts.errors import ConfigurationError
 
 
 def flow_settings(environment: str | None = None, **overrides: Any) -> Settings:
     """Return the settings of an environment for a flow run; `overrides` that are None do not count.
 
-    A run of a deployment takes what `medallion blocks apply` saved, if it saved anything; any other
-    run takes the file. Raises ConfigurationError.
+    Where the process runs from a compiled artifact, that is what counts. Else a run of a deployment
+    takes what `medallion blocks apply` saved, if it saved anything; any other run takes the file.
+    Raises ConfigurationError.
     """
     from prefect.runtime import deployment  # noqa: PLC0415 - Prefect is slow
 
     name = environment_name(environment)
-    said = _saved(name) if deployment.id is not None else None
+    said = _saved(name) if deployment.id is not None and artifact_place() is None else None
     if said is None:
         return load_settings(name, **overrides)
     return merge_settings(name, said, overrides=overrides)

@@ -22,11 +22,20 @@ from pydantic import (
     model_validator,
 )
 
+from blocks.artifact_files import (
+    artifact_for,
+    artifact_of_environment,
+    artifact_of_pipeline,
+    artifacts_at,
+    chosen_artifact,
+    sole_environment,
+)
 from blocks.environment_files import DEPLOYMENTS_FOLDER, read_environment
 from blocks.lake import Lake, open_lake
 from blocks.lake_places import LocalPlaces, Places, places_at
 from blocks.secrets import HeldSecret
 from blocks.warehouse_settings import WarehouseSettings
+from tasks.contracts.artifact import Artifact
 from tasks.contracts.errors import ConfigurationError
 from tasks.contracts.names import did_you_mean
 
@@ -171,17 +180,60 @@ def load_settings(
 ) -> Settings:
     """Merge defaults, `deployments/<environment>.yml`, variables and `overrides` (None: not given).
 
-    The environment is the parameter, else MEDALLION_ENV, else `local`. Raises ConfigurationError
-    naming the file or variable that is wrong.
+    A process that runs from an artifact takes what that says in place of the file's. Raises
+    ConfigurationError naming the file or variable that is wrong.
     """
     name = environment_name(environment, variables)
-    return merge_settings(name, read_environment(name, folder), variables, overrides)
+    said = compiled_environment(name, variables) if folder == DEPLOYMENTS_FOLDER else None
+    if said is None:
+        said = read_environment(name, folder)
+    return merge_settings(name, said, variables, overrides)
 
 
 def environment_name(environment: str | None, variables: Mapping[str, str] | None = None) -> str:
-    """Return which environment is meant; only its name or MEDALLION_ENV leads to `prod`."""
+    """Return the environment that is meant: the parameter, MEDALLION_ENV, an artifact's, `local`.
+
+    Only a name leads to `prod`, or an artifact of it.
+    """
     variables = os.environ if variables is None else variables
-    return environment or variables.get("MEDALLION_ENV") or "local"
+    named = environment or variables.get("MEDALLION_ENV")
+    return named or sole_environment(artifact_place(variables)) or "local"
+
+
+def artifact_place(variables: Mapping[str, str] | None = None) -> Path | None:
+    """Return the artifact or folder of artifacts that this process runs from, if it does."""
+    variables = os.environ if variables is None else variables
+    named = variables.get("MEDALLION_ARTIFACT")
+    return chosen_artifact() or (Path(named) if named else None)
+
+
+def compiled_environment(
+    name: str, variables: Mapping[str, str] | None = None
+) -> dict[str, Any] | None:
+    """Return what the artifact in force says of environment `name`; None: no artifact is.
+
+    Raises ConfigurationError for an artifact that is not sound, or of another environment.
+    """
+    place = artifact_place(variables)
+    return None if place is None else dict(artifact_of_environment(place, name).settings)
+
+
+def compiled_pipeline(pipeline: str) -> Artifact | None:
+    """Return an artifact in force of `pipeline`, if this process runs from any; raises as above."""
+    place = artifact_place()
+    return None if place is None else artifact_of_pipeline(place, pipeline)
+
+
+def compiled_pipelines() -> list[str] | None:
+    """Return the pipelines that artifacts in force are of; None: no artifact is in force."""
+    place = artifact_place()
+    return None if place is None else sorted({a.pipeline for a in artifacts_at(place)})
+
+
+def artifact_in_force(pipeline: str, environment: str) -> Artifact | None:
+    """Return the very artifact that a run of these goes by, if one is in force; raises as above."""
+    place = artifact_place()
+    return None if place is None else artifact_for(place, pipeline, environment)
 
 
 def merge_settings(
@@ -218,10 +270,12 @@ def settings_as_said(
             {"environment": name, **said}, context={"variables": variables}
         )
     except ValidationError as error:
-        raise ConfigurationError(_problems(name, error)) from None
+        problems = _problems(error)
+        text = f"environment '{name}': " + "; ".join(problems)
+        raise ConfigurationError(text, problems) from None
 
 
-def _problems(name: str, error: ValidationError) -> str:
+def _problems(error: ValidationError) -> list[str]:
     lines = []
     for problem in error.errors(include_input=False, include_context=False, include_url=False):
         setting = _setting(problem["loc"])
@@ -230,7 +284,7 @@ def _problems(name: str, error: ValidationError) -> str:
             hint = did_you_mean(setting, {"lake", "lake_root", *Settings.model_fields} - {"places"})
         told = problem["msg"].removeprefix("Value error, ")
         lines.append(f"{setting}: {told}{hint}" if setting else told)
-    return f"environment '{name}': " + "; ".join(lines)
+    return lines
 
 
 def _setting(location: tuple[int | str, ...]) -> str:

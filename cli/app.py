@@ -10,7 +10,16 @@ import sys
 
 import typer
 
-from cli import backfilling, environments, maintaining, planning, reading, running, watching
+from cli import (
+    backfilling,
+    compiling,
+    environments,
+    maintaining,
+    planning,
+    reading,
+    running,
+    watching,
+)
 from tasks.contracts.errors import MedallionError
 
 app = typer.Typer(
@@ -23,6 +32,7 @@ app = typer.Typer(
 )
 running.register(app)
 planning.register(app)
+compiling.register(app)
 backfilling.register(app)
 watching.register(app)
 maintaining.register(app)

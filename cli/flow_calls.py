@@ -33,6 +33,24 @@ def check_call(
         raise ConfigurationError("--source lands files, --bronze reads them in place: give one")
 
 
+def pipeline_to_run(pipeline: str | None, artifact: Path | None) -> str:
+    """Return the pipeline that is meant; with an `artifact` this process runs from that.
+
+    Raises ConfigurationError if it is not said, ArtifactError for an artifact of another pipeline.
+    """
+    from blocks.artifact_files import artifacts_at, choose_artifact  # noqa: PLC0415
+
+    if artifact is None:
+        if pipeline is None:
+            raise ConfigurationError("name a pipeline, or an artifact with --artifact")
+        return pipeline
+    if artifact.is_dir():
+        raise ConfigurationError(f"--artifact {artifact}: is a folder; name the file in it")
+    choose_artifact(artifact.absolute())
+    (found,) = artifacts_at(artifact.absolute())
+    return pipeline or found.pipeline
+
+
 def warm_dbt_up(pipeline: str, env: str | None, lake: Path | None) -> None:
     """Let dbt's process parse the project while this one starts Prefect and reads bronze."""
     from blocks.settings import load_settings  # noqa: PLC0415

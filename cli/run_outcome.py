@@ -81,6 +81,7 @@ def run_document(
         "built_on": record.built_on,
         "full_because": record.full_because or None,
         "status": record.status,
+        "artifact": record.artifact,
         "seconds": record.seconds,
         "stages": {stage.stage: stage.seconds for stage in record.stages},
         "tables": counts,

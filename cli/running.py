@@ -14,7 +14,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli.flow_calls import absolute_text, check_call, load_transforms, log_file, warm_dbt_up
+from cli.flow_calls import (
+    absolute_text,
+    check_call,
+    load_transforms,
+    log_file,
+    pipeline_to_run,
+    warm_dbt_up,
+)
 from cli.options import (
     Bronze,
     Env,
@@ -47,7 +54,14 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    pipeline: Pipeline,
+    pipeline: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="PIPELINE",
+            help="Name of a pipeline; an artifact names its own.",
+            show_default="",
+        ),
+    ] = None,
     run_date: RunDate = None,
     source: Annotated[
         Path | None, typer.Option(help="A file or folder to land in bronze first.")
@@ -58,6 +72,12 @@ def run(
     full_refresh: FullRefresh = False,
     memory_limit: MemoryLimit = None,
     env: Env = None,
+    artifact: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="What `compile` made: specification and environment come from it."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a pipeline from bronze to gold and publish all of it at once.
@@ -67,6 +87,7 @@ def run(
 
     [dim]medallion run ecommerce --source deliveries/ --run-date 2024-01-14[/dim]
     """
+    pipeline = pipeline_to_run(pipeline, artifact)
     check_call(pipeline, env, lake, gates, source, bronze, memory_limit)
     api = PrefectApi()
     api.start()

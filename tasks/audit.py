@@ -28,6 +28,7 @@ AUDIT_SCHEMA: dict[str, pl.DataType] = {
     "started_at": pl.Datetime("us"),
     "status": pl.String(),
     "release": pl.Int64(),
+    "artifact": pl.String(),
     "layer": pl.String(),
     "table": pl.String(),
     "inputs": pl.List(pl.String()),
@@ -85,6 +86,7 @@ def audit_rows(record: RunRecord) -> pl.DataFrame:
                 "started_at": record.started_at.replace(tzinfo=None),
                 "status": record.status,
                 "release": record.release,
+                "artifact": record.artifact,
             }
         )
     return pl.DataFrame(rows, schema=AUDIT_SCHEMA)

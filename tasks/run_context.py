@@ -24,7 +24,8 @@ from tasks.mirror import Mirror
 class RunContext:
     """One run of one pipeline. `started_at` is UTC and names nothing in the data.
 
-    `as_of` is the run date where it was given, not taken from the clock.
+    `as_of` is the run date where it was given, not taken from the clock; `artifact` the hash of the
+    compiled artifact that the run goes by, if it does.
     """
 
     spec: Spec
@@ -35,6 +36,7 @@ class RunContext:
     lake: Lake
     as_of: date | None = None
     full_refresh: bool = False
+    artifact: str | None = None
 
     @property
     def pipeline(self) -> str:

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from blocks.flow_settings import flow_settings
+from blocks.settings import artifact_in_force
 from tasks.backfill import Turns
 from tasks.contracts.errors import ConfigurationError
 from tasks.contracts.run_record import GateMode
@@ -49,6 +50,7 @@ def open_run(
         check_transform(transform)
     if bronze is not None and not Path(bronze).is_dir():
         raise ConfigurationError(f"--bronze {bronze}: no such folder")
+    artifact = artifact_in_force(pipeline, settings.environment)
     context = RunContext(
         spec=spec,
         run_id=f"{now:%Y%m%dT%H%M%SZ}-{token}",
@@ -58,6 +60,7 @@ def open_run(
         lake=settings.lake(Path(bronze).absolute() if bronze is not None else None),
         as_of=run_date,
         full_refresh=full_refresh,
+        artifact=artifact.sha256 if artifact is not None else None,
     )
     state = RunState(context)
     state.turns = _TURNS.get(backfill) if backfill is not None else None

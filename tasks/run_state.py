@@ -142,6 +142,7 @@ class RunState:
             started_at=self.run.started_at,
             seconds=self.seconds,
             error=error,
+            artifact=self.run.artifact,
             built_on=self.base.release.release if self.base.release else None,
             full_because=self.base.reason,
             stages=tuple(self.stages),

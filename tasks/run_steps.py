@@ -240,6 +240,7 @@ def publish_release(state: RunState, base: Current) -> int:
         created_at=run.started_at,
         spec_fingerprint=spec_fingerprint(run.spec),
         logic_fingerprint=logic_fingerprint(run.pipeline),
+        artifact=run.artifact,
         bronze={n: tuple(sorted(t.identities)) for n, t in sorted(state.inventory.items())},
         counts=dict(sorted(state.silver_counts.items())),
         tables=dict(sorted(state.tables.items())),

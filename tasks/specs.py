@@ -16,11 +16,14 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from tasks.contracts.errors import ConfigurationError, SpecError
+from blocks.settings import compiled_pipeline, compiled_pipelines
+from tasks.contracts.artifact import Artifact
+from tasks.contracts.errors import ConfigurationError, DriftedArtifactError, SpecError
 from tasks.contracts.incremental_checks import incremental_problems
 from tasks.contracts.names import did_you_mean, is_name
 from tasks.contracts.spec import Spec
 from tasks.contracts.spec_checks import spec_problems
+from tasks.logic_fingerprint import logic_fingerprint
 
 SPEC_FOLDER = Path(__file__).parent.parent / "flows" / "specs"
 _MERGE = "tag:yaml.org,2002:merge"
@@ -28,6 +31,9 @@ _MERGE = "tag:yaml.org,2002:merge"
 
 def known_pipelines(folder: Path = SPEC_FOLDER) -> list[str]:
     """Return the names of the pipelines that have a specification."""
+    compiled = compiled_pipelines() if folder == SPEC_FOLDER else None
+    if compiled is not None:
+        return compiled
     return sorted(path.stem for path in folder.glob("*.yml"))
 
 
@@ -43,7 +49,16 @@ def known_pipeline(name: str) -> str:
 
 
 def load_spec(pipeline: str, folder: Path = SPEC_FOLDER) -> Spec:
-    """Read and validate the specification of `pipeline`.
+    """Return the specification of `pipeline`: of the artifact in force, else of its file.
+
+    Raises ArtifactError, or as `read_spec`.
+    """
+    compiled = compiled_pipeline(pipeline) if folder == SPEC_FOLDER else None
+    return read_spec(pipeline, folder) if compiled is None else spec_of_artifact(compiled)
+
+
+def read_spec(pipeline: str, folder: Path = SPEC_FOLDER) -> Spec:
+    """Read and validate the file of `pipeline`, whatever artifact is in force.
 
     Raises ConfigurationError when there is no such pipeline, and SpecError with every problem and
     its path when the specification is wrong.
@@ -73,11 +88,41 @@ def load_spec_file(path: Path) -> Spec:
     try:
         spec = Spec.model_validate(raw)
     except ValidationError as error:
-        raise SpecError(_listed(path, [_problem(e, raw) for e in error.errors()])) from error
+        found = [_problem(e, raw) for e in error.errors()]
+        raise SpecError(_listed(path, found), found) from error
     problems = [*spec_problems(spec), *incremental_problems(spec)]
     if problems:
-        raise SpecError(_listed(path, problems))
+        raise SpecError(_listed(path, problems), problems)
     return spec
+
+
+def spec_of_artifact(artifact: Artifact) -> Spec:
+    """Return the specification that `artifact` holds.
+
+    Raises DriftedArtifactError where the SQL or the transforms here are not those that it was
+    compiled for, or where it says what this version does not know.
+    """
+    version, logic = artifact.project_version, logic_fingerprint(artifact.pipeline)
+    if artifact.logic_fingerprint != logic:
+        raise DriftedArtifactError(
+            f"the artifact {artifact.name} was compiled for logic {artifact.logic_fingerprint} "
+            f"(version {version}), and here is {logic}: the SQL or the transforms changed; "
+            "compile it anew"
+        )
+    try:
+        spec = Spec.model_validate(artifact.spec)
+    except ValidationError as error:
+        problems = [_problem(e, artifact.spec) for e in error.errors()]
+    else:
+        problems = [*spec_problems(spec), *incremental_problems(spec)]
+        if not problems and spec.pipeline == artifact.pipeline:
+            return spec
+        problems = problems or [f"pipeline: is '{spec.pipeline}'"]
+    raise DriftedArtifactError(
+        f"the artifact {artifact.name}, compiled by version {version}, says what this version "
+        f"does not take: {'; '.join(problems)}; compile it anew",
+        problems,
+    )
 
 
 def spec_fingerprint(spec: Spec) -> str:

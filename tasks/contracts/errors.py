@@ -6,7 +6,7 @@ the exit status each stands for. Does not belong here: programming errors, which
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 class MedallionError(Exception):
@@ -20,13 +20,32 @@ class MedallionError(Exception):
 
 
 class ConfigurationError(MedallionError):
-    """The call, the specification or the environment is wrong; nothing was started."""
+    """The call, the specification or the environment is wrong; nothing was started.
+
+    `problems` are the mistakes one by one, each with its path, where there may be several.
+    """
 
     exit_status = 2
+
+    def __init__(self, text: str, problems: Sequence[str] = ()) -> None:
+        super().__init__(text)
+        self.problems = tuple(problems) or (text,)
 
 
 class SpecError(ConfigurationError):
     """A pipeline specification cannot be used; the text lists every problem with its path."""
+
+
+class ArtifactError(ConfigurationError):
+    """A compiled artifact cannot be run from; nothing was started."""
+
+
+class DriftedArtifactError(ArtifactError):
+    """An artifact was changed, or made by other logic or in another format: compile it anew."""
+
+
+class ForeignArtifactError(ArtifactError):
+    """An artifact is of another project, pipeline or environment, or none at all."""
 
 
 class BronzeError(MedallionError):

@@ -71,6 +71,9 @@ class Release(_Document):
     created_at: datetime
     spec_fingerprint: str
     logic_fingerprint: str = Field("", description="Of the SQL and the transforms that made it.")
+    artifact: str | None = Field(
+        None, description="Hash of the compiled artifact that the run went by, if it did."
+    )
     bronze: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="{table: identities of the bronze files it was made of}"
     )

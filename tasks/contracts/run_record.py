@@ -117,6 +117,9 @@ class RunRecord(_Record):
     started_at: datetime
     seconds: float
     error: str | None = None
+    artifact: str | None = Field(
+        None, description="Hash of the compiled artifact that the run went by, if it did."
+    )
     built_on: int | None = Field(None, description="The release whose rows were carried over.")
     full_because: str = Field("", description="Why everything was computed, where it was.")
     stages: tuple[StageRecord, ...] = ()

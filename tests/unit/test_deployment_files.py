@@ -143,6 +143,25 @@ def test_the_image_is_made_from_the_locks_and_runs_as_nobody_special() -> None:
     assert not re.search(r"^(ARG|ENV).*(SECRET|PASSWORD|TOKEN|KEY)", text, re.MULTILINE)
 
 
+def test_the_image_goes_by_artifacts_alone() -> None:
+    text = (DEPLOYMENTS / "container" / "Dockerfile").read_text()
+    compiled = text.index("medallion compile")
+    assert text.index("pip install", text.index("COPY tasks")) < compiled
+    assert compiled < text.index("rm flows/specs/*.yml deployments/*.yml")
+    workdir = re.findall(r"^WORKDIR (.*)$", text, re.MULTILINE)[-1]
+    assert f"MEDALLION_ARTIFACT={workdir}/artifacts" in text
+    assert {path.stem for path in DEPLOYMENTS.glob("*.yml")} == {"local", "dev", "prod"}
+
+
+def test_mistakes_are_found_before_anything_is_tested_or_deployed() -> None:
+    workflows = PROJECT / ".github" / "workflows"
+    for name, job, after in (("ci", "checks", "make test"), ("deploy", "deploy", "blocks apply")):
+        runs = " ".join(
+            step.get("run", "") for step in read(workflows / f"{name}.yml")["jobs"][job]["steps"]
+        )
+        assert runs.index("medallion validate") < runs.index(after)
+
+
 def locked(path: Path) -> dict[str, str]:
     text = path.read_text().replace(" \\\n    ", " ")
     return dict(line.split("==", 1) for line in text.splitlines() if "==" in line)
