@@ -105,7 +105,7 @@ def landed_assets(
     by_table: dict[str, list[LandedBatch]] = {}
     for batch in batches:
         if not batch.already_landed:
-            by_table.setdefault(f"bronze.{spec.table(batch.table).bronze_name}", []).append(batch)
+            by_table.setdefault(f"bronze.{batch.table}", []).append(batch)
     return [
         Materialized(
             _asset(spec.pipeline, table, environment, said.get(table)),
