@@ -21,7 +21,14 @@ from pydantic import ValidationError
 
 from blocks.lake import Lake
 from tasks.bronze_schema import required_columns, schema_problems, type_family
-from tasks.contracts.manifest import BATCH_FOLDER, MANIFEST_NAME, Manifest, ManifestFile
+from tasks.contracts.manifest import (
+    BATCH_FOLDER,
+    CORRECTION_PREFIX,
+    CORRECTS,
+    MANIFEST_NAME,
+    Manifest,
+    ManifestFile,
+)
 from tasks.contracts.spec import Spec, Table
 from tasks.mirror import CONNECTIONS, Mirror
 from tasks.sql_text import quoted
@@ -42,6 +49,7 @@ class BronzeFile:
     """A verified file. `types` are the families (string, integer ...) of the specified columns.
 
     Engines read it at `path`, which is a file of this machine; people know it by its `url`.
+    `corrects`: its rows stand in the place of rejected ones, which a column names.
     """
 
     url: str
@@ -50,6 +58,7 @@ class BronzeFile:
     types: tuple[tuple[str, str], ...]
     identity: str
     path: str = ""
+    corrects: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,11 @@ class BronzeTable:
     @property
     def bytes(self) -> int:
         return sum(file.bytes for file in self.files)
+
+    @property
+    def corrections(self) -> tuple[str, ...]:
+        """Paths of the files whose rows stand in the place of rejected ones."""
+        return tuple(file.path for file in self.files if file.corrects)
 
     @property
     def identities(self) -> frozenset[str]:
@@ -99,6 +113,10 @@ class _Listed:
     bytes: int
 
     @property
+    def corrects(self) -> bool:
+        return self.landed_here and (self.entry.batch_id or "").startswith(CORRECTION_PREFIX)
+
+    @property
     def expected_identity(self) -> str:
         """The identity that the file has if its manifest is right."""
         return _identity(self, self.entry.rows)
@@ -116,7 +134,8 @@ def take_inventory(
 ) -> BronzeTable:
     """Verify what the manifests of `table` list in the partitions that `run_date` sees.
 
-    A file whose identity is `known`, because an earlier run verified and used it, is not opened.
+    A file whose identity is `known`, because an earlier run verified and used it, is not verified
+    again.
     Bronze in an object store needs a `mirror` of the lake, to which the files to be opened come.
     """
     mirror = mirror or Mirror(lake)
@@ -125,7 +144,8 @@ def take_inventory(
     drift: list[str] = []
     keys = {entry.key: entry.bytes for entry in lake.bronze.entries(prefix)}
     listed = _listed_files(lake, table, prefix, keys, run_date, problems, drift)
-    mirror.bring("bronze", (i.key for i in listed if i.expected_identity not in known))
+    needed = (i.key for i in listed if i.corrects or i.expected_identity not in known)
+    mirror.bring("bronze", needed)
     with ThreadPoolExecutor(max_workers=threads) as pool:
         verified = list(pool.map(lambda item: _verified(mirror, spec, table, item, known), listed))
     files: list[BronzeFile] = []
@@ -268,7 +288,7 @@ def _verified(
     name = table.bronze_name
     identity = listed.expected_identity
     if identity in known:
-        file = BronzeFile(url, listed.entry.rows, listed.bytes, (), identity, path)
+        file = BronzeFile(url, listed.entry.rows, listed.bytes, (), identity, path, listed.corrects)
         return BronzeTable(table.name, (file,))
     try:
         metadata = pq.read_metadata(path)
@@ -301,11 +321,11 @@ def _verified(
     drift = tuple(
         f"{name}: column '{column}' is not in the specification; ignored by silver"
         for column in found
-        if column not in expected
+        if column not in expected and not (listed.corrects and column == CORRECTS)
     )
     identity = _identity(listed, metadata.num_rows)
     types = tuple((column, found.get(column, "null")) for column in expected)
-    file = BronzeFile(url, metadata.num_rows, listed.bytes, types, identity, path)
+    file = BronzeFile(url, metadata.num_rows, listed.bytes, types, identity, path, listed.corrects)
     return BronzeTable(table.name, (file,), tuple(problems), drift)
 
 

@@ -50,7 +50,7 @@ def read_record(store: Store, table_prefix: str, batch_id: str) -> BatchRecord |
 
 def write_record(store: Store, table_prefix: str, record: BatchRecord) -> None:
     """Commit a batch. If another writer has committed it meanwhile, that stands."""
-    content = record.model_dump_json(indent=2) + "\n"
+    content = record.model_dump_json(indent=2, exclude_none=True) + "\n"
     try:
         key = record_key(table_prefix, record.batch_id)
         store.swap(key, content.encode(), expected=None)

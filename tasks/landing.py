@@ -32,7 +32,7 @@ from tasks.bronze_manifests import (
     write_record,
 )
 from tasks.contracts.errors import IngestError
-from tasks.contracts.manifest import BatchRecord, ManifestFile
+from tasks.contracts.manifest import BatchRecord, Correction, ManifestFile
 from tasks.contracts.spec import Spec, Table
 from tasks.landing_checks import CheckedSource, check_sources
 from tasks.landing_rows import EngineLimits, write_rows
@@ -41,6 +41,8 @@ from tasks.source_columns import file_sha256, place
 from tasks.source_files import SourceFile
 
 NO_LIMITS = EngineLimits()
+# Columns with their DuckDB types, files by partition folder, and the source's hash as read.
+Written = tuple[dict[str, str], dict[str, list[Path]], str]
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,31 @@ def land_file(
     limits: EngineLimits = NO_LIMITS,
 ) -> LandedBatch:
     """Land one checked source, unless it is landed by now; raises IngestError and OSError."""
+
+    def write(folder: Path, day: date, moment: str) -> Written:
+        return _write(folder, table, checked, day, moment, limits)
+
+    return land_batch(
+        store, prefix, table, checked, write, landed_on=landed_on, landed_at=landed_at
+    )
+
+
+def land_batch(
+    store: Store,
+    prefix: str,
+    table: Table,
+    checked: CheckedSource,
+    write: Callable[[Path, date, str], Written],
+    *,
+    landed_on: date,
+    landed_at: datetime,
+    correction: Correction | None = None,
+) -> LandedBatch:
+    """Commit what `write` puts below a folder as the batch of `checked`, unless it is there by now.
+
+    `write` is told the folder, the partition of rows that do not say theirs, and the time of
+    landing as text. Raises IngestError and OSError.
+    """
     table_prefix = f"{prefix}{table.bronze_name}/"
     source, batch_id = checked.source, checked.batch_id
     key = record_key(table_prefix, batch_id)
@@ -155,7 +182,7 @@ def land_file(
         if store.local_path(key) is None:  # no lock: others may be landing the same batch
             attempt = f".{secrets.token_hex(4)}"
             landed_on, moment = claim_batch(store, table_prefix, batch_id, landed_on, moment)
-        columns, staged, sha256 = _write(folder, table, checked, landed_on, moment, limits)
+        columns, staged, sha256 = write(folder, landed_on, moment)
         if sha256 != checked.sha256:
             raise IngestError(f"{place(source)}: changed while it was read; land it again")
         total = 0
@@ -180,6 +207,7 @@ def land_file(
             columns=columns,
             drift=checked.drift,
             landed_at=moment,
+            correction=correction,
         )
         write_record(store, table_prefix, record)
     return _batch(record, source, already_landed=False)
@@ -192,8 +220,8 @@ def _write(
     landed_on: date,
     moment: str,
     limits: EngineLimits,
-) -> tuple[dict[str, str], dict[str, list[Path]], str]:
-    """Write the rows below `folder`: columns, files by partition, the source's hash as read."""
+) -> Written:
+    """Write the rows of a source file below `folder`."""
     source = checked.source
     if table.landing == "lines":
         written = write_lines(

@@ -53,7 +53,7 @@ def check_sources(
             checked.append(CheckedSource(source, batch_id, sha256))
             continue
         if source.table not in attempts:
-            attempts[source.table] = _partitions_of_batches(store.list(table_prefix), table_prefix)
+            attempts[source.table] = partitions_of_batches(store.list(table_prefix), table_prefix)
         try:
             received, drift = _fitting_columns(spec.table(source.table), source)
         except IngestError as error:
@@ -72,7 +72,8 @@ def batch_id_of(table: str, sha256: str) -> str:
     return f"batch_{hashlib.sha256(f'{table}{sha256}'.encode()).hexdigest()[:16]}"
 
 
-def _partitions_of_batches(keys: Sequence[str], table_prefix: str) -> dict[str, set[str]]:
+def partitions_of_batches(keys: Sequence[str], table_prefix: str) -> dict[str, set[str]]:
+    """Return in which partitions files of each batch lie, committed or not."""
     found: dict[str, set[str]] = {}
     for key in keys:
         partition, slash, name = key.removeprefix(table_prefix).partition("/")

@@ -28,7 +28,15 @@ from tasks.quality_metrics import quality_gates, quality_of
 from tasks.row_validation import schema_breaches
 from tasks.run_base import NOTHING, Base
 from tasks.run_context import RunContext
-from tasks.silver_inputs import models_of, partition_expression, partition_of, silver_inputs
+from tasks.silver_inputs import (
+    NO_CORRECTION,
+    CorrectedCounts,
+    corrected_counts,
+    models_of,
+    partition_expression,
+    partition_of,
+    silver_inputs,
+)
 from tasks.unreadable_files import unreadable_files
 
 
@@ -43,6 +51,7 @@ class SilverBuild:
     counts: Mapping[str, SilverCounts] = field(default_factory=dict)
     touched: Mapping[str, frozenset[str]] = field(default_factory=dict)
     rewritten: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    corrected: Mapping[str, CorrectedCounts] = field(default_factory=dict)
     nodes: tuple[DbtNode, ...] = ()
 
     def seconds(self, table: Table) -> float:
@@ -76,7 +85,16 @@ def build_silver(
     tables of this run that are not built here; they are read as parents.
     Raises BronzeError if a bronze file cannot be decoded, else BuildError.
     """
-    inputs = silver_inputs(run, inventory, tables, base=base, built=built, snapshots=snapshots)
+    corrected = corrected_counts(run, inventory, tables, base)
+    inputs = silver_inputs(
+        run,
+        inventory,
+        tables,
+        base=base,
+        built=built,
+        snapshots=snapshots,
+        corrected=corrected,
+    )
     models = [model for name in tables for model in models_of(run.spec.table(name))]
     models += [f"{name}_snapshot" for name in snapshots]
     try:
@@ -96,9 +114,9 @@ def build_silver(
             raise BronzeError("\n".join(broken)) from error
         raise
     require_models(nodes, models, f"dbt/models/{run.pipeline}")
-    counts = read_counts(inputs.outputs["audit.row_counts"], run.spec, base.release)
+    counts = read_counts(inputs.outputs["audit.row_counts"], run.spec, base.release, corrected)
     if base.release is None:
-        return SilverBuild(counts, nodes=tuple(nodes))
+        return SilverBuild(counts, corrected=corrected, nodes=tuple(nodes))
     rows = pq.read_table(inputs.outputs["audit.touched"] / "part-0.parquet").to_pylist()
     touched = {
         name: frozenset(row["value"] for row in rows if row["table_name"] == name)
@@ -108,21 +126,33 @@ def build_silver(
         name: frozenset(r["value"] for r in rows if r["table_name"] == name and r["is_rewritten"])
         for name in tables
     }
-    return SilverBuild(counts, touched, rewritten, tuple(nodes))
+    return SilverBuild(counts, touched, rewritten, corrected, tuple(nodes))
 
 
-def read_counts(folder: Path, spec: Spec, release: Release | None) -> dict[str, SilverCounts]:
-    """Read how dbt judged the rows it was given, and add what the release had counted."""
+def read_counts(
+    folder: Path,
+    spec: Spec,
+    release: Release | None,
+    corrected: Mapping[str, CorrectedCounts],
+) -> dict[str, SilverCounts]:
+    """Read how dbt judged the rows it was given, and add what the release had counted.
+
+    `corrected` counts by table the rows that it was not given, as others stand in their place.
+    """
     counts = {}
     for row in pq.read_table(folder / "part-0.parquet").to_pylist():
         name, rivals = row.pop("table_name"), row.pop("rivals")
+        replaced = corrected.get(name, NO_CORRECTION)
+        row["bronze"] += replaced.seen
+        row["corrected"] = replaced.seen + replaced.released
         if release is not None:
             before = release.counts[name]
+            row["corrected"] += before.corrected
             row["bronze"] += before.bronze
             if spec.table(name).judges_rejects_anew:
                 row["bronze"] -= before.quarantined
             else:
-                row["quarantined"] += before.quarantined
+                row["quarantined"] += before.quarantined - replaced.released
             row["valid"] += before.valid
             row["distinct_keys"] += before.distinct_keys - rivals
         counts[name] = SilverCounts(**row)
@@ -183,7 +213,8 @@ def describe_silver(
     new_rejects = describe_table(
         run.mirror.store_of("silver"), "silver", run.prefix(table.quarantine_name)
     )
-    quarantine = with_carried(new_rejects, rejected, keep_rejects(table, new_rejects)).model_copy(
+    keep = keep_rejects(table, new_rejects, made.corrected.get(name, NO_CORRECTION))
+    quarantine = with_carried(new_rejects, rejected, keep).model_copy(
         update={"quarantine_of": f"silver.{name}"}
     )
     counts = made.counts[name]
@@ -221,9 +252,15 @@ def describe_silver(
     return SilverTable(silver, quarantine, tuple(gates), record, reasons)
 
 
-def keep_rejects(table: Table, written: PublishedTable) -> Callable[[PublishedFile], bool]:
-    """Tell which quarantine files of the release stay: all, unless their rows were judged anew."""
-    return lambda _: not (table.judges_rejects_anew and written.files)
+def keep_rejects(
+    table: Table, written: PublishedTable, corrected: CorrectedCounts
+) -> Callable[[PublishedFile], bool]:
+    """Tell which quarantine files of the release stay: all or none.
+
+    None where their rows were judged anew, or written anew without those that were corrected.
+    """
+    replaced = written.files if table.judges_rejects_anew else corrected.released
+    return lambda _: not replaced
 
 
 def _row_breaches(run: RunContext, name: str, table: PublishedTable) -> list[str]:

@@ -7,11 +7,16 @@ invocation. Does not belong here: running it, or describing what it wrote (`silv
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
+
+import duckdb
 
 from tasks.bronze_inventory import BronzeTable, bronze_selects, received_types
 from tasks.contracts.release import PublishedTable
 from tasks.contracts.spec import Table
+from tasks.corrected_rows import count_corrected, without_corrected
 from tasks.dbt_runs import DbtInputs
 from tasks.run_base import Base
 from tasks.run_context import RunContext
@@ -38,6 +43,56 @@ def models_of(table: Table) -> list[str]:
     return own if table.derived is not None else [f"{table.name}_checked", *own]
 
 
+@dataclass(frozen=True)
+class CorrectedCounts:
+    """Rows in whose place a correction was landed.
+
+    `seen` are among those that a build would judge; `released` lie in a quarantine that is carried
+    over otherwise.
+    """
+
+    seen: int = 0
+    released: int = 0
+
+
+NO_CORRECTION = CorrectedCounts()
+
+
+def corrected_counts(
+    run: RunContext, inventory: Mapping[str, BronzeTable], tables: Sequence[str], base: Base
+) -> dict[str, CorrectedCounts]:
+    """Count the rows of each of `tables` that corrections replace, where there are any."""
+    counts = {}
+    for name in tables:
+        table, files = run.spec.table(name), inventory[name].corrections
+        if not files:
+            continue
+        columns = list(run.spec.bronze_columns(name))
+        with duckdb.connect() as engine:
+            engine.execute(f"SET threads = {run.settings.threads}")
+            engine.execute(f"SET memory_limit = {quoted(run.settings.memory_limit)}")
+            received = _received_rows(run, inventory[name], table, base)
+            seen = count_corrected(engine, received, table, columns, files)
+            released = 0
+            if base.release is not None and not table.judges_rejects_anew:
+                rejected = base.release.tables[f"silver.{table.quarantine_name}"]
+                select = [select_of(run.urls(rejected))]
+                released = count_corrected(engine, select, table, columns, files)
+        counts[name] = CorrectedCounts(seen, released)
+    return counts
+
+
+def _received_rows(run: RunContext, bronze: BronzeTable, table: Table, base: Base) -> list[str]:
+    """Queries for what a build judges: new bronze, and rejected rows that are judged anew."""
+    columns = dict(run.spec.bronze_columns(table.name))
+    fresh = bronze.without(base.known(table.name))
+    selects = bronze_selects(fresh, columns, numbered=not table.judges_rejects_anew)
+    if base.release is not None and table.judges_rejects_anew:
+        rejected = base.release.tables[f"silver.{table.quarantine_name}"]
+        selects.append(_rejected_rows(run, rejected, list(columns)))
+    return selects
+
+
 def silver_inputs(
     run: RunContext,
     inventory: Mapping[str, BronzeTable],
@@ -46,8 +101,12 @@ def silver_inputs(
     base: Base,
     built: Mapping[str, PublishedTable],
     snapshots: Sequence[str] = (),
+    corrected: Mapping[str, CorrectedCounts] = MappingProxyType({}),
 ) -> DbtInputs:
-    """Assemble what a build of silver `tables` reads: new bronze, and what stands already."""
+    """Assemble what a build of silver `tables` reads: new bronze, and what stands already.
+
+    Rows in whose place a correction was landed are left out; `corrected` counts them.
+    """
     spec = run.spec
     selects: dict[str, list[str]] = {}
     types: dict[str, dict[str, str]] = {}
@@ -59,13 +118,16 @@ def silver_inputs(
     for name in tables:
         table = spec.table(name)
         columns = dict(spec.bronze_columns(name))
-        fresh = inventory[name].without(base.known(name))
         source = f"bronze.{table.bronze_name}"
-        selects[source] = bronze_selects(fresh, columns, numbered=not table.judges_rejects_anew)
-        types[source] = received_types(fresh, columns)
+        selects[source] = without_corrected(
+            _received_rows(run, inventory[name], table, base),
+            table,
+            columns,
+            inventory[name].corrections,
+        )
+        types[source] = received_types(inventory[name].without(base.known(name)), columns)
         if base.release is not None and table.judges_rejects_anew:
             rejected = base.release.tables[f"silver.{table.quarantine_name}"]
-            selects[source].append(_rejected_rows(run, rejected, list(columns)))
             types[source] |= {
                 c: "string" for c in columns if _FAMILIES.get(rejected.columns[c]) == "string"
             }
@@ -82,7 +144,16 @@ def silver_inputs(
             rows[table.name] = rows_by_partition(released)
             if not table.judges_rejects_anew:
                 rejected = base.release.tables[f"silver.{table.quarantine_name}"]
-                carried[f"silver.{table.quarantine_name}"] = run.urls(rejected)
+                quarantine = table.quarantine_name
+                if corrected.get(table.name, NO_CORRECTION).released:
+                    selects[f"previous.{quarantine}"] = without_corrected(
+                        [select_of(run.urls(rejected))],
+                        table,
+                        spec.bronze_columns(table.name),
+                        inventory[table.name].corrections,
+                    )
+                else:
+                    carried[f"silver.{quarantine}"] = run.urls(rejected)
     for name, published in built.items():
         selects[name] = [select_of(run.urls(published))]
     for name in snapshots:

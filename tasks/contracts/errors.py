@@ -64,6 +64,10 @@ class IngestError(MedallionError):
         self.faults = dict(faults or {})
 
 
+class CorrectionError(IngestError):
+    """Corrected rows cannot be replayed; bronze is as it was."""
+
+
 class GateError(MedallionError):
     """A gate stopped the run; nothing was published."""
 
@@ -82,3 +86,11 @@ class ReleaseError(MedallionError):
 
 class PublishConflictError(MedallionError):
     """Another publisher moved the pointer first; this run's tables are kept, unpublished."""
+
+
+class CatalogError(MedallionError):
+    """A catalog did not do what it was asked for; the releases are as they were."""
+
+
+class CatalogConflictError(CatalogError):
+    """Somebody else changed the catalog meanwhile: look again and decide anew."""

@@ -1,11 +1,13 @@
 """The manifest of a bronze partition: which files it consists of.
 
-Belongs here: the models of `_MANIFEST.json`, foreign ones included, and of a batch's commit record.
+Belongs here: the models of `_MANIFEST.json`, foreign ones included, and of a batch's commit record
+with the corrections that the batch may consist of.
 Does not belong here: reading them or comparing them with the files.
 """
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field
 MANIFEST_NAME = "_MANIFEST.json"
 BATCH_FOLDER = "_batches"
 SCHEMA_VERSION = "1.0"
+CORRECTION_PREFIX = "correction_"
+# The column of a correction's rows that names the rejected row which each replaces.
+CORRECTS = "corrects_row"
 
 
 class ManifestFile(BaseModel):
@@ -49,6 +54,30 @@ class Manifest(BaseModel):
     )
 
 
+class CorrectedRow(BaseModel):
+    """A rejected row and what was changed in it. `origin` are its audit columns, NULLs left out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    row: str
+    reasons: tuple[str, ...]
+    changed: tuple[str, ...]
+    origin: dict[str, str]
+
+
+class Correction(BaseModel):
+    """Which rejected rows a batch replaces, who corrected them, and in which release they were."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    table: str
+    corrected_by: str
+    release: int
+    run_id: str
+    run_date: date
+    rows: tuple[CorrectedRow, ...]
+
+
 class BatchRecord(BaseModel):
     """The commit of a landed batch, `<table>/_batches/<batch_id>.json`.
 
@@ -68,3 +97,4 @@ class BatchRecord(BaseModel):
     columns: dict[str, str]
     drift: tuple[str, ...] = ()
     landed_at: str
+    correction: Correction | None = None

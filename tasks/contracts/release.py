@@ -17,9 +17,9 @@ class _Document(BaseModel):
 
 
 class PublishedFile(_Document):
-    """A Parquet file. `path` is relative to the store of `root` (`silver` or `gold`)."""
+    """A Parquet file. `path` is relative to the store of `root`."""
 
-    root: Literal["silver", "gold"]
+    root: Literal["bronze", "silver", "gold"]
     path: str
     rows: Annotated[int, Field(ge=0)]
     bytes: Annotated[int, Field(ge=0)]
@@ -27,8 +27,18 @@ class PublishedFile(_Document):
     partition: dict[str, str] = Field(default_factory=dict)
 
 
+class PublishedView(_Document):
+    """A query in DuckDB's SQL. `{layer.table}` in it stands for each of `reads`, with its rows.
+
+    Rows of bronze tell where they lie: `_file`, the key of their file, and `_row`, their number.
+    """
+
+    sql: str
+    reads: tuple[str, ...]
+
+
 class PublishedTable(_Document):
-    """A table of a release. `columns` are names and DuckDB types, in order."""
+    """A table of a release. `columns` are names and DuckDB types, in order; a view has no files."""
 
     rows: Annotated[int, Field(ge=0)]
     bytes: Annotated[int, Field(ge=0)]
@@ -39,6 +49,7 @@ class PublishedTable(_Document):
         None, description="The table (`silver.orders`) whose rejected rows these are."
     )
     internal: bool = Field(False, description="Kept for the next run to build on; not shown.")
+    view: PublishedView | None = None
     files: tuple[PublishedFile, ...]
 
 
@@ -50,10 +61,14 @@ class SilverCounts(_Document):
     orphans: Annotated[int, Field(ge=0)]
     valid: Annotated[int, Field(ge=0)]
     distinct_keys: Annotated[int, Field(ge=0)]
+    corrected: Annotated[int, Field(ge=0)] = Field(
+        0, description="Rejected rows in whose place a correction was landed; not judged any more."
+    )
 
     @property
     def superseded(self) -> int:
-        return self.valid - self.distinct_keys
+        """Rows in whose place another stands: a copy of the same key, or a correction."""
+        return self.valid - self.distinct_keys + self.corrected
 
 
 class Release(_Document):
@@ -76,6 +91,9 @@ class Release(_Document):
     )
     bronze: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="{table: identities of the bronze files it was made of}"
+    )
+    bronze_root: str | None = Field(
+        None, description="The folder of that bronze, where it was read in place from elsewhere."
     )
     counts: dict[str, SilverCounts] = Field(default_factory=dict)
     tables: dict[str, PublishedTable]
