@@ -154,7 +154,8 @@ def _invoke(
             return
         node = event.data.node_info
         if node.resource_type == "model":
-            progress(str(node.node_name))
+            pipeline = str(node.node_path).partition("/")[0]
+            progress(str(node.node_name).removeprefix(f"{pipeline}_"))
 
     return dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(arguments)
 
@@ -164,7 +165,7 @@ def _nodes(result: dbtRunnerResult) -> list[dict[str, Any]]:
     results = getattr(result.result, "results", None) or []
     return [
         {
-            "name": entry.node.name,
+            "name": _table_name(entry.node),
             "kind": str(entry.node.resource_type),
             "status": str(entry.status),
             "seconds": float(entry.execution_time),
@@ -174,6 +175,15 @@ def _nodes(result: dbtRunnerResult) -> list[dict[str, Any]]:
         }
         for entry in results
     ]
+
+
+def _table_name(node: Any) -> str:
+    """Name a model or test as its table does.
+
+    dbt wants each name once in a project, so that a name that two pipelines give to tables begins
+    with that of the pipeline (see dbt/macros/published.sql).
+    """
+    return str(node.name).removeprefix(f"{node.fqn[1]}_")
 
 
 def _listen(source: BinaryIO, requests: queue.SimpleQueue[dict[str, Any]]) -> None:

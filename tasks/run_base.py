@@ -62,7 +62,7 @@ def choose_base(
 
 def computed_tables(spec: Spec) -> list[str]:
     """Return the published names of all that a run computes from bronze and snapshots."""
-    silver = [f"silver.{name}" for t in spec.tables for name in (t.name, t.quarantine_name)]
+    silver = [name for table in spec.tables for name in table.listed_names]
     enriched = [f"enriched.{transform.name}" for transform in spec.transforms]
     return [*silver, *enriched, *(f"gold.{fact.name}" for fact in spec.gold)]
 

@@ -8,7 +8,7 @@
 #}
 {% materialization published, adapter='duckdb' %}
     {%- set target_relation = this.incorporate(type='view') -%}
-    {%- set name = this.schema ~ '.' ~ this.identifier -%}
+    {%- set name = this.schema ~ '.' ~ table_of(model) -%}
     {%- set given = (run_value('outputs') or {}).get(name) -%}
     {%- if not given -%}
         {{ exceptions.raise_compiler_error('no output folder was given for ' ~ name) }}
@@ -52,6 +52,15 @@
     {{ run_hooks(post_hooks, inside_transaction=False) }}
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
+
+{#
+    The table that a model makes. dbt wants each name once in a project: where two pipelines have tables of one name,
+    that of the model begins with the pipeline (`retail_product_performance`).
+#}
+{% macro table_of(model) %}
+    {%- set prefix = model.fqn[1] ~ '_' -%}
+    {{ return(model.name[prefix | length:] if model.name.startswith(prefix) else model.name) }}
+{% endmacro %}
 
 {# How the rows of output `name` are cut into files, or nothing. #}
 {% macro partition_expression(name) %}

@@ -28,13 +28,14 @@ def silver_schema(spec: Spec, table: str) -> pa.DataFrameSchema:
 
     Rows may be validated slice by slice; that keys are unique is not part of it.
     """
-    rules = spec.table(table).rules
+    rules, key = spec.table(table).rules, spec.table(table).key
     columns = {}
     for name, kind in spec.silver_columns(table).items():
         own = [rule for rule in rules if name in rule.columns]
         columns[name] = pa.Column(
             _TYPES[kind],
-            nullable=not any(r.not_null or r.positive or r.not_after_run_date for r in own),
+            nullable=name not in key
+            and not any(r.not_null or r.positive or r.not_after_run_date for r in own),
             checks=[check for rule in own for check in _checks(rule)],
         )
     return pa.DataFrameSchema(columns, strict=True, ordered=True, name=table)

@@ -163,6 +163,14 @@ class Table(_Entry):
         return self.quarantine or f"{self.name}_quarantine"
 
     @property
+    def listed_names(self) -> tuple[str, ...]:
+        """What a release lists of the table: silver, quarantine, and all that a view reads."""
+        listed = (f"silver.{self.name}", f"silver.{self.quarantine_name}")
+        if self.silver_as == "table":
+            return listed
+        return (*listed, f"silver.{self.excluded_name}", f"bronze.{self.bronze_name}")
+
+    @property
     def excluded_name(self) -> str:
         """The internal table of the bronze rows that a silver view leaves out."""
         return f"{self.bronze_name}_excluded"

@@ -13,6 +13,7 @@
     {%- elif target == 'timestamp' -%} {{ to_utc_timestamp(value) }}
     {%- elif target == 'money' -%} {{ to_money(value, received) }}
     {%- elif target == 'float' -%} {{ to_float(value, received) }}
+    {%- elif target == 'integer' and column['becomes'] -%} {{ to_whole_number(value) }}
     {%- elif target == 'integer' -%} {{ to_integer(value, received) }}
     {%- elif target == 'boolean' -%} {{ to_boolean(value, received) }}
     {%- else -%} {{ exceptions.raise_compiler_error('no silver type ' ~ target) }}
@@ -83,6 +84,15 @@
             then try_cast({{ value }} as bigint)
     end
     {%- endif -%}
+{%- endmacro %}
+
+{# A text that is a whole number in whatever spelling: 2, 2.0, 20e-1. #}
+{% macro to_whole_number(text) -%}
+    case
+        when regexp_full_match({{ text }}, '{{ number_pattern() }}')
+            and try_cast({{ text }} as decimal(38, 10)) = trunc(try_cast({{ text }} as decimal(38, 10)))
+            then try_cast(try_cast({{ text }} as decimal(38, 10)) as bigint)
+    end
 {%- endmacro %}
 
 {% macro to_boolean(value, received) -%}

@@ -1,0 +1,1 @@
+{{ excluded_rows('raw_orders') }}

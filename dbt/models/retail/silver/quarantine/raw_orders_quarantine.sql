@@ -1,0 +1,1 @@
+{{ rejected_as_received('raw_orders') }}
