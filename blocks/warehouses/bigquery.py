@@ -1,0 +1,257 @@
+"""Google BigQuery as warehouse, or any server that speaks its REST protocol.
+
+Belongs here: google-cloud-bigquery, and what its errors mean. Does not belong here: which
+partitions are loaded, and which type a column has (`tasks/contracts/warehouse.py`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import requests
+from google.api_core.exceptions import GoogleAPICallError, NotFound, RetryError
+from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import bigquery
+from google.cloud.bigquery.retry import DEFAULT_RETRY
+
+from blocks.gcp_keys import as_credentials
+from blocks.warehouse import WarehouseError, WarehouseUnavailableError
+from blocks.warehouse_settings import BigQuerySettings
+from tasks.contracts.warehouse import Event, LoadEvent, WarehouseTable
+
+SCOPES = ["https://www.googleapis.com/auth/bigquery"]
+_EVENTS = "_releases"
+_HISTORY = (
+    bigquery.SchemaField("load", "STRING"),
+    bigquery.SchemaField("release", "INT64"),
+    bigquery.SchemaField("run_id", "STRING"),
+    bigquery.SchemaField("event", "STRING"),
+    bigquery.SchemaField("at", "TIMESTAMP"),
+)
+_TYPE = re.compile(r"(?P<name>\w+)(\((?P<digits>\d+), (?P<scale>\d+)\))?")
+# The REST protocol answers with the older names of types.
+_OLDER = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
+_FORMATS = {"DAY": "%Y%m%d", "MONTH": "%Y%m", None: ""}
+_TRANSIENT = (408, 429, 500, 502, 503, 504)
+_PATIENCE_SECONDS = 60  # of one request; the environment's retries come on top
+_AGAIN: Any = DEFAULT_RETRY.with_timeout(_PATIENCE_SECONDS)
+_ADDRESS = re.compile(r"^(?:\d+ )?[A-Z]+ \S+?://\S+?: ")
+
+
+class BigQuery:
+    """The datasets `<prefix>_<pipeline>_<layer>` of one project."""
+
+    def __init__(self, settings: BigQuerySettings, pipeline: str) -> None:
+        self._settings = settings
+        self._pipeline = pipeline
+        self._client = _client(settings)
+        self._datasets: set[str] = set()
+
+    def where(self, layer: str, table: str) -> str:
+        return f"{self._settings.project}.{self._dataset(layer)}.{table}"
+
+    def events(self) -> Sequence[LoadEvent]:
+        query = f"SELECT load, release, run_id, event, at FROM `{self._history}`"  # noqa: S608
+        with _reported("its history"):
+            try:
+                self._client.get_table(self._history, retry=_AGAIN)
+            except NotFound:
+                return []
+            rows = list(self._ask(query))
+        return [LoadEvent(*(row[name] for name in row.keys())) for row in rows]  # noqa: SIM118
+
+    def record(self, load: str, release: int, run_id: str, event: Event) -> None:
+        said = (("load", "STRING", load), ("release", "INT64", release))
+        said += (("run_id", "STRING", run_id), ("event", "STRING", event))
+        config = bigquery.QueryJobConfig(
+            query_parameters=[bigquery.ScalarQueryParameter(*each) for each in said]
+        )
+        with _reported("its history"):
+            self._make_dataset("control")
+            self._client.create_table(
+                bigquery.Table(self._history, schema=_HISTORY), exists_ok=True, retry=_AGAIN
+            )
+            self._ask(
+                f"INSERT INTO `{self._history}` (load, release, run_id, event, at) "  # noqa: S608
+                "VALUES (@load, @release, @run_id, @event, CURRENT_TIMESTAMP())",
+                config,
+            )
+
+    def is_as(self, table: WarehouseTable) -> bool:
+        with _reported(table.label):
+            try:
+                found = self._client.get_table(self._of(table), retry=_AGAIN)
+            except NotFound:
+                return False
+        kinds = {field.name: _kind(field) for field in found.schema}
+        division = found.time_partitioning
+        parts = (division.field, division.type_) if division is not None else (None, None)
+        wanted = (table.partition_column, table.grain)
+        return list(kinds.items()) == list(_types(table).items()) and parts == wanted
+
+    def create(self, table: WarehouseTable) -> None:
+        made = bigquery.Table(self._of(table), schema=_schema(table))
+        made.time_partitioning = _division(table)
+        with _reported(table.label):
+            self._make_dataset(table.layer)
+            self._client.delete_table(self._of(table), not_found_ok=True, retry=_AGAIN)
+            self._client.create_table(made, retry=_AGAIN)
+
+    def replace(self, table: WarehouseTable, partition: str | None, rows: Path) -> int:
+        config = bigquery.LoadJobConfig(
+            source_format=bigquery.SourceFormat.PARQUET,
+            schema=_schema(table),
+            autodetect=False,
+            create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
+            write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
+        )
+        config.time_partitioning = _division(table)
+        target = self._of(table) + (f"${partition}" if partition is not None else "")
+        with _reported(table.label), rows.open("rb") as opened:
+            job = self._client.load_table_from_file(
+                opened,
+                target,
+                size=rows.stat().st_size,
+                job_config=config,
+                location=self._settings.location,
+            )
+            job.result(retry=_AGAIN)
+        return int(job.output_rows or 0)
+
+    def clear(self, table: WarehouseTable, partition: str) -> None:
+        with _reported(table.label):
+            self._client.delete_table(
+                f"{self._of(table)}${partition}", not_found_ok=True, retry=_AGAIN
+            )
+
+    def counts(self, table: WarehouseTable) -> dict[str | None, int]:
+        key = "CAST(NULL AS STRING)"
+        if table.partition_column is not None:
+            key = f"FORMAT_DATE('{_FORMATS[table.grain]}', `{table.partition_column}`)"
+        query = f"SELECT {key} AS part, COUNT(*) AS held FROM `{self._of(table)}` GROUP BY part"  # noqa: S608
+        with _reported(table.label):
+            return {row["part"]: row["held"] for row in self._ask(query)}
+
+    def promote(self, source: str, layer: str, tables: Sequence[str]) -> dict[str, int]:
+        config = bigquery.CopyJobConfig(
+            write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
+            create_disposition=bigquery.CreateDisposition.CREATE_IF_NEEDED,
+        )
+        counts = {}
+        with _reported(layer):
+            self._make_dataset(layer)
+            jobs = [
+                self._client.copy_table(
+                    self.where(source, name),
+                    self.where(layer, name),
+                    job_config=config,
+                    location=self._settings.location,
+                    retry=_AGAIN,
+                )
+                for name in tables
+            ]
+            for job in jobs:
+                job.result(retry=_AGAIN)
+            for name in tables:
+                promoted = self._client.get_table(self.where(layer, name), retry=_AGAIN)
+                counts[name] = int(promoted.num_rows)
+        return counts
+
+    def close(self) -> None:
+        self._client.close()
+
+    @property
+    def _history(self) -> str:
+        return self.where("control", _EVENTS)
+
+    def _ask(self, query: str, config: bigquery.QueryJobConfig | None = None) -> Any:
+        place = self._settings.location
+        job = self._client.query(query, config, location=place, retry=_AGAIN)
+        return job.result(retry=_AGAIN)
+
+    def _dataset(self, layer: str) -> str:
+        return self._settings.dataset(self._pipeline, layer)
+
+    def _of(self, table: WarehouseTable) -> str:
+        return self.where(table.layer, table.name)
+
+    def _make_dataset(self, layer: str) -> None:
+        name = f"{self._settings.project}.{self._dataset(layer)}"
+        if name not in self._datasets:
+            wanted = bigquery.Dataset(name)
+            wanted.location = self._settings.location
+            self._client.create_dataset(wanted, exists_ok=True, retry=_AGAIN)
+            self._datasets.add(name)
+
+
+def _client(settings: BigQuerySettings) -> bigquery.Client:
+    options: dict[str, Any] = {"project": settings.project, "location": settings.location}
+    if settings.endpoint is not None:
+        options["client_options"] = {"api_endpoint": settings.endpoint}
+    held = as_credentials(settings.credentials, "warehouse.credentials")
+    if held is not None:
+        key: Any = held.get_credentials_from_service_account()
+        return bigquery.Client(credentials=key.with_scopes(SCOPES), **options)
+    if settings.endpoint is not None:  # a stand-in for Google's servers knows no accounts of theirs
+        nobody: Any = AnonymousCredentials  # untyped
+        return bigquery.Client(credentials=nobody(), **options)
+    with _reported("its credentials"):
+        return bigquery.Client(**options)
+
+
+def _types(table: WarehouseTable) -> dict[str, str]:
+    try:
+        return table.types
+    except ValueError as error:
+        raise WarehouseError(f"{table.label}: {error}") from None
+
+
+def _schema(table: WarehouseTable) -> list[bigquery.SchemaField]:
+    fields = []
+    for name, kind in _types(table).items():
+        found = _TYPE.fullmatch(kind)
+        assert found is not None, kind
+        digits: dict[str, Any] = {}
+        if found["digits"] is not None:
+            digits = {"precision": int(found["digits"]), "scale": int(found["scale"])}
+        fields.append(bigquery.SchemaField(name, found["name"], **digits))
+    return fields
+
+
+def _kind(field: bigquery.SchemaField) -> str:
+    name = _OLDER.get(field.field_type, field.field_type)
+    return name if field.precision is None else f"{name}({field.precision}, {field.scale or 0})"
+
+
+def _division(table: WarehouseTable) -> bigquery.TimePartitioning | None:
+    if table.grain is None:
+        return None
+    return bigquery.TimePartitioning(type_=table.grain, field=table.partition_column)
+
+
+@contextlib.contextmanager
+def _reported(what: str) -> Iterator[None]:
+    """Turn the client's errors into ours, which name no address and quote no credential."""
+    try:
+        yield
+    except GoogleAPICallError as error:
+        told = f"{what}: the warehouse answered {error.code}: {_reason(error)}"
+        if error.code in _TRANSIENT:
+            raise WarehouseUnavailableError(told) from None
+        raise WarehouseError(told) from None
+    except (RetryError, requests.RequestException, ConnectionError, TimeoutError) as error:
+        told = f"{what}: the warehouse does not answer ({type(error).__name__})"
+        raise WarehouseUnavailableError(told) from None
+    except GoogleAuthError as error:
+        told = f"{what}: the warehouse's credentials are refused ({type(error).__name__})"
+        raise WarehouseError(told) from None
+
+
+def _reason(error: GoogleAPICallError) -> str:
+    listed = [each["message"] for each in error.errors if each.get("message")]
+    return _ADDRESS.sub("", listed[0] if listed else str(error.message)).splitlines()[0]
