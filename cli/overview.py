@@ -6,6 +6,7 @@ composing reports (`tasks/reports`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +26,7 @@ from cli.output import console, plain_table, print_json
 from tasks.contracts.errors import ConfigurationError, ReleaseError
 from tasks.contracts.names import did_you_mean
 from tasks.contracts.release import PublishedTable
-from tasks.releases import read_release, table_urls
+from tasks.releases import file_urls, read_release, table_urls
 from tasks.reports.human_figures import count, size
 from tasks.specs import known_pipeline
 
@@ -56,7 +57,7 @@ def tables(
     _, opened = environment_lake(env, lake)
     document = read_release(opened, known_pipeline(pipeline), release)
     published = dict(sorted(document.shown.items()))
-    content = {name: _hash(opened, name, t) for name, t in published.items()} if hashes else {}
+    content = {name: _hash(opened, name, document.tables) for name in published} if hashes else {}
     if as_json:
         print_json(
             {
@@ -64,9 +65,9 @@ def tables(
                 "release": document.release,
                 "run_id": document.run_id,
                 "tables": {
-                    name: _as_table(opened, table)
+                    name: _as_table(opened, name, document.tables)
                     | ({"content_hash": content[name]} if hashes else {})
-                    for name, table in published.items()
+                    for name in published
                 },
             }
         )
@@ -122,8 +123,10 @@ def report(
         webbrowser.open(Path(path).as_uri() if "://" not in path else path)
 
 
-def _as_table(lake: Lake, table: PublishedTable) -> dict[str, Any]:
-    return {
+def _as_table(lake: Lake, name: str, tables: Mapping[str, PublishedTable]) -> dict[str, Any]:
+    """Describe a table; a view has no files, and `sql` by which DuckDB gives its rows."""
+    table = tables[name]
+    described: dict[str, Any] = {
         "rows": table.rows,
         "bytes": table.bytes,
         "columns": table.columns,
@@ -133,17 +136,26 @@ def _as_table(lake: Lake, table: PublishedTable) -> dict[str, Any]:
             for url, file in zip(table_urls(lake, table), table.files, strict=True)
         ],
     }
+    if table.view is not None:
+        from tasks.published_views import rows_sql  # noqa: PLC0415
+
+        described["view"] = {
+            "sql": rows_sql(name, tables, lambda files: file_urls(lake, files)),
+            "reads": table.view.reads,
+        }
+    return described
 
 
-def _hash(lake: Lake, name: str, table: PublishedTable) -> str:
+def _hash(lake: Lake, name: str, tables: Mapping[str, PublishedTable]) -> str:
     import duckdb  # noqa: PLC0415
 
-    from tasks.content_hash import content_hash  # noqa: PLC0415
+    from tasks.content_hash import query_hash  # noqa: PLC0415
     from tasks.mirror import passing_mirror  # noqa: PLC0415
+    from tasks.published_views import rows_sql  # noqa: PLC0415
 
     try:
         with passing_mirror(lake) as mirror:
-            return content_hash(mirror.paths(table.files), table.columns)
+            return query_hash(rows_sql(name, tables, mirror.paths), tables[name].columns)
     except duckdb.Error as error:
         raise ReleaseError(f"{name} cannot be read: {str(error).splitlines()[0]}") from error
 

@@ -1,6 +1,6 @@
 """A hash of what a table says, however its rows are ordered or cut into files.
 
-Belongs here: hashing the rows of Parquet files. Does not belong here: the sha256 of a file's bytes
+Belongs here: hashing the rows of a query. Does not belong here: the sha256 of a file's bytes
 (`published_files.py`), which changes with its layout.
 """
 
@@ -20,19 +20,24 @@ LEFT_OUT = ("run_id",)
 
 
 def content_hash(urls: Sequence[str], columns: Iterable[str]) -> str:
-    """Return 32 hexadecimal digits that stand for the rows of the Parquet files at `urls`.
+    """Return the hash of the rows of the Parquet files at `urls`, as `query_hash` does."""
+    return query_hash(select_of(urls) if urls else None, columns)
+
+
+def query_hash(rows: str | None, columns: Iterable[str]) -> str:
+    """Return 32 hexadecimal digits that stand for the rows of the query `rows`; None has no rows.
 
     Rows count as often as they occur; their order, the order of columns, and the cut into files
     do not matter. NULL differs from an empty text, and a float counts to its last bit. Columns
-    named in LEFT_OUT are not read. Raises duckdb.Error when a file cannot be read.
+    named in LEFT_OUT are not read. Raises duckdb.Error when a file of it cannot be read.
     """
     names = sorted(set(columns) - set(LEFT_OUT))
-    rows, low, high = _sums(urls, names) if urls and names else (0, 0, 0)
-    total = json.dumps([names, rows, low, high])
+    count, low, high = _sums(rows, names) if rows and names else (0, 0, 0)
+    total = json.dumps([names, count, low, high])
     return hashlib.sha256(total.encode()).hexdigest()[:32]
 
 
-def _sums(urls: Sequence[str], names: Sequence[str]) -> tuple[int, int, int]:
+def _sums(rows: str, names: Sequence[str]) -> tuple[int, int, int]:
     """Count the rows, and add up both halves of each row's MD5.
 
     A sum, unlike XOR, does not lose a row that occurs twice.
@@ -41,7 +46,7 @@ def _sums(urls: Sequence[str], names: Sequence[str]) -> tuple[int, int, int]:
     query = (
         "select count(*), coalesce(sum(md5_number_lower(line)), 0),"  # noqa: S608 - quoted below
         f" coalesce(sum(md5_number_upper(line)), 0) from (select {text} as line"
-        f" from ({select_of(urls)}))"
+        f" from ({rows}))"
     )
     with duckdb.connect() as connection:
         row = connection.execute(query).fetchone()

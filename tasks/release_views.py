@@ -15,13 +15,14 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from blocks.lake import Lake
+from blocks.lake import LAYER_ROOTS, Lake
 from tasks.audit import AUDIT_SCHEMA
 from tasks.contracts.errors import ConfigurationError, ReleaseError
-from tasks.contracts.release import PublishedTable, Release
+from tasks.contracts.release import Release
 from tasks.landing_sql import identifier
 from tasks.mirror import Mirror, passing_mirror
-from tasks.sql_text import quoted, select_of
+from tasks.published_views import files_behind, rows_sql
+from tasks.sql_text import quoted
 
 AUDIT_VIEW = "audit.runs"
 _BATCH_ROWS = 10_000
@@ -65,14 +66,15 @@ def release_views(
         passing_mirror(lake) as mirror,
     ):
         settings["temp_directory"] = spill
-        files = {name: mirror.paths(table.files) for name, table in shown.items()}
+        files = {name: mirror.paths(files_behind(name, release.tables)) for name in shown}
         files[AUDIT_VIEW] = []
         if tables is None or AUDIT_VIEW in tables:
             files[AUDIT_VIEW] = _audit_files(mirror, release.pipeline)
         with duckdb.connect(config=settings) as connection:
             connection.execute("set TimeZone = 'UTC'")
             try:
-                _create_views(connection, shown, files)
+                contents = {n: rows_sql(n, release.tables, mirror.paths) for n in shown}
+                _create_views(connection, contents, files[AUDIT_VIEW])
             except duckdb.IOException as error:
                 raise ReleaseError(_unreadable(release, error)) from error
             _lock(connection, [path for paths in files.values() for path in paths])
@@ -81,7 +83,7 @@ def release_views(
 
 def tables_of(sql: str, lake: Lake, release: Release) -> set[str] | None:
     """Return the tables that `sql` reads; None stands for all, also where nothing is fetched."""
-    if lake.silver.local_path("") is not None and lake.gold.local_path("") is not None:
+    if all(lake.store_of(layer).local_path("") is not None for layer in LAYER_ROOTS):
         return None
     try:
         named = duckdb.get_table_names(sql, qualified=True)
@@ -125,30 +127,21 @@ def view_name(table: str) -> str:
 
 
 def _create_views(
-    connection: duckdb.DuckDBPyConnection,
-    shown: Mapping[str, PublishedTable],
-    files: Mapping[str, list[str]],
+    connection: duckdb.DuckDBPyConnection, contents: Mapping[str, str], audit: Sequence[str]
 ) -> None:
-    schemas = {name.partition(".")[0] for name in shown} | {"audit"}
+    schemas = {name.partition(".")[0] for name in contents} | {"audit"}
     for schema in sorted(schemas):
         connection.execute(f"create schema if not exists {identifier(schema)}")
-    for name, table in shown.items():
-        connection.execute(f"create view {view_name(name)} as {_contents(table, files[name])}")
-    if files[AUDIT_VIEW]:
+    for name, rows in contents.items():
+        connection.execute(f"create view {view_name(name)} as {rows}")
+    if audit:
         # By name: runs recorded by an older version have fewer columns.
-        listed = ", ".join(quoted(url) for url in files[AUDIT_VIEW])
+        listed = ", ".join(quoted(url) for url in audit)
         rows = f"read_parquet([{listed}], hive_partitioning = false, union_by_name = true)"
         connection.execute(f"create view {AUDIT_VIEW} as from {rows}")
     else:
         empty = pl.DataFrame(schema=AUDIT_SCHEMA).to_arrow()
         connection.from_arrow(empty).create(AUDIT_VIEW)
-
-
-def _contents(table: PublishedTable, files: Sequence[str]) -> str:
-    if files:
-        return select_of(files)
-    typed = [f"cast(null as {kind}) as {identifier(n)}" for n, kind in table.columns.items()]
-    return f"select {', '.join(typed) or 'null as empty'} where false"
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, urls: Sequence[str]) -> None:

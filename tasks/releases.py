@@ -6,6 +6,7 @@ Belongs here: the only code that moves `_latest.json`. Does not belong here: wha
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -249,7 +250,12 @@ def missing_files(lake: Lake, release: Release) -> list[PublishedFile]:
 
 def table_urls(lake: Lake, table: PublishedTable) -> list[str]:
     """Return the paths or URLs of the files of `table`."""
-    return [lake.store_of(file.root).url(file.path) for file in table.files]
+    return file_urls(lake, table.files)
+
+
+def file_urls(lake: Lake, files: Iterable[PublishedFile]) -> list[str]:
+    """Return the paths or URLs of `files`."""
+    return [lake.store_of(file.root).url(file.path) for file in files]
 
 
 def _conflict(pipeline: str, base: Current, now: Current) -> str:
