@@ -1,0 +1,108 @@
+"""Column lineage of SQL: what each column is made of, and nothing where that is in doubt."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks.contracts.column_lineage import ColumnLineage
+from tasks.sql_lineage import lineage_of_models, lineage_of_query
+
+COLUMNS = {
+    "silver.orders": ["order_id", "customer_id", "net_total", "order_dt", "status"],
+    "silver.customers": ["customer_id", "region"],
+}
+
+
+def told(sql: str) -> ColumnLineage:
+    found = lineage_of_query(sql, COLUMNS)
+    assert found is not None
+    return found
+
+
+def test_columns_are_taken_computed_or_aggregated() -> None:
+    found = told(
+        """
+        with known as (select *, net_total * 2 as twice from "memory"."silver"."orders")
+        select order_dt as dt, upper(status) as status, sum(twice) as total, 1 as one, count(*) as n
+        from known where customer_id is not null group by order_dt, status
+        """
+    )
+    assert {c: dict(sources) for c, sources in found.columns.items()} == {
+        "dt": {("silver.orders", "order_dt"): "IDENTITY"},
+        "status": {("silver.orders", "status"): "TRANSFORMATION"},
+        "total": {("silver.orders", "net_total"): "AGGREGATION"},
+        "one": {},
+        "n": {},
+    }
+    assert found.rows == {("silver.orders", c) for c in ("customer_id", "order_dt", "status")}
+
+
+def test_joins_decide_rows_and_unions_have_several_sources() -> None:
+    found = told(
+        """
+        select o.order_id as id, c.region from silver.orders o
+        left join silver.customers c on c.customer_id = o.customer_id
+        union all select customer_id, 'none' from silver.customers
+        """
+    )
+    assert dict(found.columns["id"]) == {
+        ("silver.orders", "order_id"): "IDENTITY",
+        ("silver.customers", "customer_id"): "IDENTITY",
+    }
+    assert dict(found.columns["region"]) == {("silver.customers", "region"): "IDENTITY"}
+    assert found.rows == {("silver.orders", "customer_id"), ("silver.customers", "customer_id")}
+
+
+def test_a_union_by_name_goes_by_name() -> None:
+    found = told(
+        "select order_id, status from silver.orders union all by name "
+        "select region as status, customer_id as order_id from silver.customers"
+    )
+    assert ("silver.customers", "region") in found.columns["status"]
+    assert ("silver.customers", "customer_id") in found.columns["order_id"]
+
+
+def test_windows_subqueries_and_lists_are_followed() -> None:
+    found = told(
+        """
+        select lag(net_total) over (partition by customer_id order by order_dt) as before, (
+            select max(region) from silver.customers c where c.customer_id = o.customer_id
+        ) as region
+        from silver.orders o
+        """
+    )
+    columns = {source[1] for source in found.columns["before"]}
+    assert columns == {"net_total", "customer_id", "order_dt"}
+    assert found.columns["region"][("silver.customers", "region")] == "AGGREGATION"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select nothing_known from silver.orders",
+        "select customer_id from silver.orders, silver.customers",
+        "select * from silver.unknown",
+        "this is no query",
+        "select order_id from",
+    ],
+)
+def test_what_is_in_doubt_is_not_told(sql: str) -> None:
+    assert lineage_of_query(sql, COLUMNS) is None
+
+
+def test_models_on_the_way_are_seen_through() -> None:
+    models = [
+        (
+            "silver.checked",
+            "select *, length(status) as size from silver.orders where status <> ''",
+        ),
+        ("gold.mart", "select sum(size) as sizes, max(order_dt) as dt from silver.checked"),
+        ("silver.lost", "select missing from silver.orders"),
+        ("gold.other", "select missing from silver.lost"),
+    ]
+    found = lineage_of_models(
+        models, {**COLUMNS, "gold.mart": ["sizes", "dt"], "gold.other": ["x"]}
+    )
+    assert list(found) == ["gold.mart"]
+    assert dict(found["gold.mart"].columns["sizes"]) == {("silver.orders", "status"): "AGGREGATION"}
+    assert found["gold.mart"].rows == {("silver.orders", "status")}
