@@ -77,6 +77,11 @@ class Lake:
         return f"{pipeline}/runs/{run_id}"
 
     @staticmethod
+    def result_key(pipeline: str, key: str) -> str:
+        """Where the result of a computed table lies, in the store of its layer."""
+        return f"{pipeline}/_results/{key}.json"
+
+    @staticmethod
     def dimension_prefix(pipeline: str) -> str:
         return f"{pipeline}/dims"
 

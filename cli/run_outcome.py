@@ -73,6 +73,8 @@ def run_document(
                 "superseded": entry.superseded,
                 "quality": entry.quality.model_dump() if entry.quality else None,
             }
+        if entry.reused_from is not None:
+            counts[entry.table]["reused_from"] = entry.reused_from
     return {
         "pipeline": record.pipeline,
         "run_id": record.run_id,

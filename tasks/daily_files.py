@@ -64,9 +64,11 @@ def files_of_other_days(table: PublishedTable, column: str, days: Days) -> list[
     return [file for file in table.files if file.rows and day_of(file, column) not in days]
 
 
-def files_of_run(run: RunContext, table: PublishedTable) -> PublishedTable:
-    """Return `table` with the files only that this run has written."""
-    own = f"{run.lake.run_prefix(run.pipeline, run.run_id)}/"
+def files_of_run(
+    run: RunContext, table: PublishedTable, run_id: str | None = None
+) -> PublishedTable:
+    """Return `table` with the files only that this run has written, or that of `run_id`."""
+    own = f"{run.lake.run_prefix(run.pipeline, run_id or run.run_id)}/"
     files = tuple(file for file in table.files if file.path.startswith(own))
     return table.model_copy(update={"files": files, "rows": sum(file.rows for file in files)})
 

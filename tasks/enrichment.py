@@ -24,7 +24,6 @@ from tasks.contracts.run_record import GateResult, TableRecord
 from tasks.contracts.spec import Transform
 from tasks.daily_files import (
     files_of_other_days,
-    files_of_run,
     write_days,
     write_no_rows,
     write_whole,
@@ -182,12 +181,15 @@ def judge_transform(
     run: RunContext,
     transform: Transform,
     table: PublishedTable,
+    written: PublishedTable,
     tables: Mapping[str, PublishedTable],
 ) -> list[GateResult]:
-    """Validate an enriched table's new rows and check what the specification demands of all."""
+    """Validate an enriched table's new rows, those of `written`, and check what is demanded of all.
+
+    `tables` are those whose number of rows it may have to have.
+    """
     name, checks = transform.name, transform.checks
     _, contract = load_transform(transform)
-    written = files_of_run(run, table)
     # Days have no key in common where the key tells the day.
     same_keys = written if _cut_along(transform) in transform.key else table
     breaches = schema_breaches(run.urls(written), contract.SCHEMA) if written.files else []

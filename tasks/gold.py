@@ -43,12 +43,14 @@ def build_gold(
     changes: Mapping[str, TableChange] = MappingProxyType({}),
     *,
     standing: Collection[str] = (),
+    reused: Mapping[str, PublishedTable] = MappingProxyType({}),
     progress: Callable[[str], None] | None = None,
 ) -> GoldBuild:
     """Build the facts and run their data tests and the reconciliations; raises BuildError.
 
-    `changes` says what of `tables` differs from the base's, `standing` which facts stay.
-    What cannot differ of a fact is not written; tests see it in the files of the base.
+    `changes` says what of `tables` differs from the base's, `standing` which facts stay, `reused`
+    which another run has built. What is there of a fact already is not written; tests see it in
+    its files.
     """
     selects = {
         name: [select_of(run.urls(table))]
@@ -61,7 +63,7 @@ def build_gold(
         name = f"gold.{fact.name}"
         outputs[name] = run.folder("gold", fact.name)
         change = NOTHING
-        if fact.name not in standing:
+        if fact.name not in standing and fact.name not in reused:
             change = fact_change(run, fact, tables, base, changes)
         written[fact.name] = change
         column = _cut_along(fact)
@@ -69,7 +71,7 @@ def build_gold(
             partitions[name] = f"strftime({column}, '%Y-%m-%d')"
         if not change.whole:
             only_rows[name] = _on_days(column, change.dates)
-            kept = _carried(fact, base, change)
+            kept = reused.get(fact.name) or _carried(fact, base, change)
             if kept is not None:
                 carried[name] = run.urls(kept)
     previous, more = merging_inputs(run, tables, base, changes)

@@ -1,23 +1,98 @@
-"""A fingerprint of the code that decides what a release holds.
+"""Fingerprints of the code that decides what a release holds.
 
-Belongs here: which files count. Does not belong here: what follows from a change (`run_base.py`).
+Belongs here: which files count. Does not belong here: what follows from a change (`run_base.py`,
+`result_keys.py`).
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from tasks.contracts.spec import Spec
+from tasks.result_keys import Logic
 
 ROOT = Path(__file__).parent.parent
 _EVERY_PIPELINE = ("dbt/macros", "dbt/seeds", "tasks/transforms")
+_DBT = ("dbt/dbt_project.yml", "dbt/macros", "dbt/seeds")
+_ROW_MODELS = "tasks/contracts/row_models"
+_COUNTING = {".sql", ".csv", ".py"}
 
 
 def logic_fingerprint(pipeline: str, root: Path = ROOT) -> str:
     """Return a short hash of the SQL, seeds and transforms that `pipeline` is computed by."""
     digest = hashlib.sha256((root / "dbt/dbt_project.yml").read_bytes())
     for folder in (*_EVERY_PIPELINE, f"dbt/models/{pipeline}"):
-        for path in sorted((root / folder).rglob("*")):
-            if path.suffix in {".sql", ".csv", ".py"}:
-                digest.update(f"{path.relative_to(root)}\0".encode())
-                digest.update(path.read_bytes())
+        _update(digest, root, _below(root / folder))
     return digest.hexdigest()[:16]
+
+
+def logic_of_tables(spec: Spec, root: Path = ROOT) -> Logic:
+    """Return fingerprints of what computes each layer of a pipeline, and each transform.
+
+    Of a transform those modules count that it imports, directly or not: to mend one leaves the
+    others as they are.
+    """
+    models = root / "dbt/models" / spec.pipeline
+    common = [path for name in _DBT for path in _below(root / name)]
+    gold = _below(models / "gold")
+    silver = [path for path in _below(models) if path not in gold]
+    silver += _below(root / _ROW_MODELS)
+    seeds = _below(root / "dbt/seeds")
+    transforms = {}
+    for transform in spec.transforms:
+        own = root / "tasks/transforms" / f"{transform.name}.py"
+        transforms[transform.name] = _fingerprint(root, [*seeds, *_with_imported(own, root)])
+    return Logic(
+        _fingerprint(root, [*common, *silver]), transforms, _fingerprint(root, [*common, *gold])
+    )
+
+
+def _below(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    return [found for found in sorted(path.rglob("*")) if found.suffix in _COUNTING]
+
+
+def _fingerprint(root: Path, paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    _update(digest, root, paths)
+    return digest.hexdigest()[:16]
+
+
+def _update(digest: hashlib._Hash, root: Path, paths: Iterable[Path]) -> None:
+    for path in paths:
+        digest.update(f"{path.relative_to(root)}\0".encode())
+        digest.update(path.read_bytes())
+
+
+def _with_imported(path: Path, root: Path) -> list[Path]:
+    """Return a module of ours and all of ours that it imports, directly or not."""
+    found: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        module = waiting.pop()
+        if module not in found and module.is_file():
+            found.add(module)
+            waiting += _imported(module, root)
+    return sorted(found)
+
+
+def _imported(path: Path, root: Path) -> Iterator[Path]:
+    package = path.relative_to(root).parent.parts
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join((*above, *([node.module] if node.module else [])))
+            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            parts = name.split(".")
+            for length in range(1, len(parts) + 1):  # packages run their own module first
+                place = root.joinpath(*parts[:length])
+                yield place / "__init__.py"
+                yield place.with_suffix(".py")

@@ -26,6 +26,7 @@ ATTEMPTS = 3
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{8}\.(tmp|part)")  # a store's unfinished write or copy
 _LANDING = ".landing-"
 _LISTED_LAYERS = ("silver", "gold")
+_DOCUMENTS = ("release", "document", "result")  # they go before the files that they list
 
 
 def look(lake: Lake, spec: Spec, *, now: datetime, grace: timedelta) -> Sweep:
@@ -47,7 +48,7 @@ def clear_up(lake: Lake, spec: Spec, *, now: datetime, grace: timedelta) -> Swee
         for _ in range(ATTEMPTS):
             seen = read_current(lake, spec.pipeline).version
             sweep = look(lake, spec, now=now, grace=grace)
-            documents = [r for r in sweep.removals if r.kind in ("release", "document")]
+            documents = [r for r in sweep.removals if r.kind in _DOCUMENTS]
             _delete(lake, spec, documents)
             gone += documents
             if read_current(lake, spec.pipeline).version == seen:
@@ -78,6 +79,7 @@ def take_stock(lake: Lake, spec: Spec) -> Holdings:
         release_objects=tuple(found.get(key) or found[named] for key in places),
         listed=tuple(frozenset(_urls(lake, release)) for release in releases),
         documents=tuple(item for key, item in found.items() if key not in places and key != named),
+        results=tuple(_results(lake, pipeline)),
         runs=tuple(_runs(lake, pipeline)),
         snapshots=snapshots,
         snapshot_files=tuple(item for item in in_dims if item.key.endswith(".parquet")),
@@ -95,6 +97,16 @@ def _urls(lake: Lake, release: Release) -> Iterator[str]:
     for table in release.tables.values():
         for file in table.files:
             yield lake.store_of(file.root).url(file.path)
+
+
+def _results(lake: Lake, pipeline: str) -> Iterator[StoredObject]:
+    prefix = lake.result_key(pipeline, "").rpartition("/")[0] + "/"
+    found: dict[str, StoredObject] = {}
+    for layer in _LISTED_LAYERS:
+        for entry in lake.store_of(layer).entries(prefix):
+            item = _stored(lake, layer, entry)
+            found[item.url] = item
+    yield from found.values()
 
 
 def _runs(lake: Lake, pipeline: str) -> Iterator[RunFolder]:

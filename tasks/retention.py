@@ -17,7 +17,7 @@ from typing import Literal
 from tasks.contracts.release import Release
 from tasks.contracts.spec import Retention
 
-Kind = Literal["release", "document", "run", "snapshot", "leftover"]
+Kind = Literal["release", "document", "result", "run", "snapshot", "leftover"]
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,9 @@ class Holdings:
 
     `releases` are its history up to the `current` one, oldest first, `release_objects` their
     documents and `listed` the URLs of their files; `documents` lie beside them and are none of the
-    history. `pointed` are the days of the dimensions' current snapshots, `leftovers` unfinished
-    files and folders by their names.
+    history. `results` tell runs that are tried again what is computed already. `pointed` are the
+    days of the dimensions' current snapshots, `leftovers` unfinished files and folders by their
+    names.
     """
 
     current: int | None
@@ -65,6 +66,7 @@ class Holdings:
     release_objects: tuple[StoredObject, ...] = ()
     listed: tuple[frozenset[str], ...] = ()
     documents: tuple[StoredObject, ...] = ()
+    results: tuple[StoredObject, ...] = ()
     runs: tuple[RunFolder, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
     snapshot_files: tuple[StoredObject, ...] = ()
@@ -115,6 +117,7 @@ def what_goes(
         (
             *_releases(holdings, kept),
             *_documents(holdings.documents, edge),
+            *_results(holdings.results, edge),
             *snapshots,
             *_runs(holdings.runs, protected, edge),
             *_leftovers(holdings.leftovers, edge),
@@ -176,6 +179,13 @@ def _documents(documents: Iterable[StoredObject], edge: datetime) -> list[Remova
         for item in documents
         if item.modified_at < edge
     ]
+
+
+def _results(results: Iterable[StoredObject], edge: datetime) -> list[Removal]:
+    """A result goes with the folder of the run that wrote it: both are renewed by who uses it."""
+    going = tuple(item for item in results if item.modified_at < edge)
+    reason = "no run that was tried again has needed them"
+    return [Removal("result", f"{len(going)} of computed tables", reason, going)] if going else []
 
 
 def _snapshots(

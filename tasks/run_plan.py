@@ -10,7 +10,7 @@ it was: which days a change reaches is known only once the tables that it reads 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
@@ -19,14 +19,17 @@ from tasks.contracts.release import PublishedTable, Release
 from tasks.contracts.spec import GoldFact, Spec, Table, Transform
 from tasks.run_base import Base, depends_on_the_day
 
-Action = Literal["verify", "compute", "update", "keep"]
+Action = Literal["verify", "compute", "update", "reuse", "keep"]
 ORDER = ("bronze", "dimensions", "silver", "enriched", "gold", "publish")
 _MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
 class PlannedTable:
-    """A table, `layer.name`: verified (bronze), computed whole, updated in part, or kept."""
+    """A table, `layer.name`: verified (bronze), computed whole, updated in part, or not computed.
+
+    It is reused as a run that did not publish it has left it, or kept as the base has it.
+    """
 
     table: str
     action: Action
@@ -58,6 +61,23 @@ class RunPlan:
         """Tell whether `table` is carried over as the base has it."""
         planned = self.tables.get(table)
         return planned is not None and planned.action == "keep"
+
+    @property
+    def computed(self) -> list[str]:
+        """The tables that the run computes, whole or in part."""
+        return [name for name, t in self.tables.items() if t.action in ("compute", "update")]
+
+    def reusing(self, results: Mapping[str, str]) -> RunPlan:
+        """Return the plan that takes over `results`, {table: run that has computed it}."""
+
+        def planned(table: PlannedTable) -> PlannedTable:
+            if table.table not in results:
+                return table
+            reason = f"result of run {results[table.table]}; {table.reason}"
+            return replace(table, action="reuse", reason=reason)
+
+        stages = (replace(s, tables=tuple(map(planned, s.tables))) for s in self.stages)
+        return replace(self, stages=tuple(stages))
 
 
 @dataclass(frozen=True)

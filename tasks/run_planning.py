@@ -28,6 +28,7 @@ from tasks.run_state import RunState
 from tasks.silver import with_parents
 from tasks.source_files import find_sources
 from tasks.specs import spec_fingerprint
+from tasks.table_results import find_results, keys_of
 
 log = logging.getLogger("medallion")
 
@@ -104,7 +105,7 @@ def make_plan(
                 run.run_date,
                 snapshot_inputs(run.spec, dimension, state.inventory, run.run_date),
             )
-    return plan_run(
+    plan = plan_run(
         run.spec,
         state.base,
         state.inventory,
@@ -117,6 +118,12 @@ def make_plan(
         snapshots=snapshots,
         arriving=arriving,
     )
+    if run.full_refresh or not plan.computed:
+        return plan
+    known = {f"dims.{n}": s.table for n, s in snapshots.items() if s.table is not None}
+    keys = keys_of(state, known, coming)
+    state.results = find_results(run, {n: keys[n] for n in plan.computed if n in keys})
+    return plan.reusing({name: result.run_id for name, result in state.results.items()})
 
 
 @dataclass(frozen=True)

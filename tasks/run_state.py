@@ -26,6 +26,7 @@ from tasks.contracts.run_record import (
     TableRecord,
 )
 from tasks.contracts.spec import Spec
+from tasks.contracts.table_result import TableResult
 from tasks.daily_files import files_of_run
 from tasks.gates import enforce
 from tasks.run_base import Base
@@ -50,6 +51,9 @@ class RunState:
         self.tables: dict[str, PublishedTable] = {}
         self.records: dict[str, TableRecord] = {}
         self.gates: list[GateResult] = []
+        self.results: dict[str, TableResult] = {}  # of other runs, that the plan counts on
+        self.keys: tuple[dict[str, PublishedTable], dict[str, str]] | None = None
+        self.reused: dict[str, TableResult] = {}  # those of them that were taken over
         self.reasons: dict[str, dict[str, int]] = {}
         self.stages: list[StageRecord] = []
         self.revenue: tuple[DayFigure, ...] = ()
@@ -161,10 +165,12 @@ class RunState:
         if table is None or record.layer == "dims":
             return record
         own = files_of_run(self.run, table)
-        figures = {
+        figures: dict[str, int | str] = {
             "rows_carried": table.rows - own.rows,
             "files_carried": len(table.files) - len(own.files),
         }
+        if record.table in self.reused:
+            figures["reused_from"] = self.reused[record.table].run_id
         bare = record.table.partition(".")[2]
         if record.layer == "silver" and bare in self.inventory:
             figures["rows_new"] = self.inventory[bare].without(self.base.known(bare)).rows

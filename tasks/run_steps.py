@@ -19,6 +19,7 @@ from tasks.changed_days import NOTHING
 from tasks.contracts.errors import PublishConflictError
 from tasks.contracts.release import Release
 from tasks.contracts.run_record import RunRecord, RunStatus, TableRecord
+from tasks.daily_files import files_of_run
 from tasks.dimensions import (
     Pointer,
     dimension_gates,
@@ -41,9 +42,16 @@ from tasks.logic_fingerprint import logic_fingerprint
 from tasks.releases import Current, missing_files, next_number, publish
 from tasks.run_planning import inspect, look_for_base, make_plan, settle
 from tasks.run_state import RunState
-from tasks.silver import build_silver, carried_build, describe_silver, silver_change
+from tasks.silver import (
+    build_silver,
+    carried_build,
+    describe_silver,
+    judge_silver,
+    silver_change,
+)
 from tasks.silver_inputs import models_of
 from tasks.specs import spec_fingerprint
+from tasks.table_results import build_of, cleared_away, keep_result, take_over
 
 
 @task(task_run_name="base", cache_policy=NO_CACHE, persist_result=False)
@@ -79,7 +87,7 @@ def build_silver_models(state: RunState, tables: list[str], snapshots: list[str]
         state.builds.update(dict.fromkeys(carried, carried_build(base.release, carried)))
         for table in carried:
             state.tables[f"silver.{table}"] = base.release.tables[f"silver.{table}"]
-    due = [table for table in tables if table not in carried]
+    due = [table for table in tables if table not in carried and not _reuse_silver(state, table)]
     if not due and not snapshots:
         return
     models = [model for table in due for model in models_of(run.spec.table(table))]
@@ -101,15 +109,34 @@ def register_silver(state: RunState, table: str) -> None:
     """Describe one silver table and its quarantine, and judge them."""
     run = state.run
     entry = run.spec.table(table)
-    made = state.builds[table]
-    result = describe_silver(run, entry, state.inventory[table], made, state.base)
-    run.send(result.silver, result.quarantine)
-    state.tables[f"silver.{table}"] = result.silver
-    state.tables[f"silver.{entry.quarantine_name}"] = result.quarantine
-    state.changes[f"silver.{table}"] = silver_change(entry, made)
-    state.records[f"silver.{table}"] = result.record
-    state.reasons[table] = dict(result.reasons)
-    state.judge(result.gates)
+    name, rejects = f"silver.{table}", f"silver.{entry.quarantine_name}"
+    made, reused = state.builds[table], state.reused.get(name)
+    if reused is None:
+        silver, quarantine = describe_silver(run, entry, made, state.base)
+        run.send(silver, quarantine)
+        state.tables |= {name: silver, rejects: quarantine}
+    else:
+        silver, quarantine = state.tables[name], state.tables[rejects]
+    written = files_of_run(run, silver, reused.run_id if reused else None)
+    found = judge_silver(
+        run, entry, state.inventory[table], made, silver, quarantine, written=written
+    )
+    change = silver_change(entry, made)
+    keep_result(state, name, {name: silver, rejects: quarantine}, change, found.gates, made)
+    state.changes[name] = change
+    state.records[name] = found.record
+    state.reasons[table] = dict(found.reasons)
+    state.judge(found.gates)
+
+
+def _reuse_silver(state: RunState, table: str) -> bool:
+    """Take over what another run has made of a silver table, if it has."""
+    result = take_over(state, f"silver.{table}")
+    if result is None:
+        return False
+    state.builds[table] = build_of(result)
+    state.tables |= result.tables
+    return True
 
 
 @task(task_run_name="snapshot {dimension}", cache_policy=NO_CACHE, persist_result=False)
@@ -174,31 +201,42 @@ def enrich(state: RunState, name: str) -> None:
     began = time.monotonic()
     run = state.run
     transform = next(t for t in run.spec.transforms if t.name == name)
-    kept = state.kept(f"enriched.{name}")
+    place = f"enriched.{name}"
+    kept = state.kept(place)
+    reused = take_over(state, place) if kept is None else None
     if kept is not None:
         table, change = kept, NOTHING
+    elif reused is not None:
+        table, change = reused.tables[place], reused.change
     else:
         table, change = run_transform(run, transform, state.tables, state.base, state.changes)
-    gates = judge_transform(run, transform, table, state.tables)
+    written = files_of_run(run, table, reused.run_id if reused else None)
+    gates = judge_transform(run, transform, table, written, state.tables)
     seconds = time.monotonic() - began
     run.send(table)
-    state.tables[f"enriched.{name}"] = table
-    state.changes[f"enriched.{name}"] = change
-    state.records[f"enriched.{name}"] = transform_record(transform, table, state.tables, seconds)
+    keep_result(state, place, {place: table}, change, gates)
+    state.tables[place] = table
+    state.changes[place] = change
+    state.records[place] = transform_record(transform, table, state.tables, seconds)
     state.judge(gates)
-    state.tell(f"enriched.{name}: {table.rows:,} rows in {seconds:.1f} s", table=name)
+    state.tell(f"{place}: {table.rows:,} rows in {seconds:.1f} s", table=name)
 
 
 @task(task_run_name="gold models", cache_policy=NO_CACHE, persist_result=False)
 def build_gold_models(state: RunState) -> GoldBuild:
     """Let dbt build the facts and run their tests and the reconciliations."""
-    facts = [fact.name for fact in state.run.spec.gold if not fact.internal]
+    declared = state.run.spec.gold
+    facts = [fact.name for fact in declared if not fact.internal]
+    standing = [fact.name for fact in declared if state.kept(f"gold.{fact.name}")]
+    due = [fact.name for fact in declared if fact.name not in standing]
+    found = {name: take_over(state, f"gold.{name}") for name in due}
     return build_gold(
         state.run,
         state.tables,
         state.base,
         state.changes,
-        standing=[fact.name for fact in state.run.spec.gold if state.kept(f"gold.{fact.name}")],
+        standing=standing,
+        reused={name: r.tables[r.table] for name, r in found.items() if r is not None},
         progress=_counter(state, "gold", facts),
     )
 
@@ -207,15 +245,21 @@ def build_gold_models(state: RunState) -> GoldBuild:
 def register_fact(state: RunState, fact: str, made: GoldBuild) -> None:
     """Describe one fact and judge it."""
     entry = next(f for f in state.run.spec.gold if f.name == fact)
-    table = describe_fact(state.run, entry, made, state.base)
-    state.run.send(table)
-    state.tables[f"gold.{fact}"] = table
-    state.changes[f"gold.{fact}"] = made.changes[fact]
+    name, change = f"gold.{fact}", made.changes[fact]
+    reused = state.reused.get(name)
+    if reused is None:
+        table = describe_fact(state.run, entry, made, state.base)
+        state.run.send(table)
+    else:
+        table, change = reused.tables[name], reused.change
     gates = judge_fact(entry, table, made.nodes)
+    keep_result(state, name, {name: table}, change, gates)
+    state.tables[name] = table
+    state.changes[name] = change
     if entry.internal:  # nothing to tell of it, unless it is wrong
         state.judge(gate for gate in gates if gate.status != "pass")
         return
-    state.records[f"gold.{fact}"] = fact_record(entry, table, state.tables, made.nodes)
+    state.records[name] = fact_record(entry, table, state.tables, made.nodes)
     state.judge(gates)
 
 
@@ -247,10 +291,9 @@ def publish_release(state: RunState, base: Current) -> int:
     )
     dims = {name: table for name, table in release.tables.items() if name.startswith("dims.")}
     gone = missing_files(run.lake, release.model_copy(update={"tables": dims}))
+    gone += cleared_away(state)
     if gone:
-        raise PublishConflictError(
-            f"a snapshot was cleared away meanwhile: {gone[0].path}; run again"
-        )
+        raise PublishConflictError(f"{gone[0].path} was cleared away meanwhile; run again")
     return publish(run.lake, release, base).release
 
 

@@ -177,21 +177,10 @@ def silver_change(table: Table, made: SilverBuild) -> TableChange:
         return TableChange(whole=True, dates=frozenset())
 
 
-@dataclass(frozen=True)
-class SilverTable:
-    """A silver table, its quarantine, and how its gates judged them."""
-
-    silver: PublishedTable
-    quarantine: PublishedTable
-    gates: tuple[GateResult, ...]
-    record: TableRecord
-    reasons: Mapping[str, int]
-
-
 def describe_silver(
-    run: RunContext, table: Table, bronze: BronzeTable, made: SilverBuild, base: Base
-) -> SilverTable:
-    """Describe `table` as it is now, written or carried over, and judge it."""
+    run: RunContext, table: Table, made: SilverBuild, base: Base
+) -> tuple[PublishedTable, PublishedTable]:
+    """Describe `table` and its quarantine as they are now, written or carried over."""
     name = table.name
     released = base.release.tables[f"silver.{name}"] if base.release else None
     rejected = base.release.tables[f"silver.{table.quarantine_name}"] if base.release else None
@@ -217,7 +206,30 @@ def describe_silver(
     quarantine = with_carried(new_rejects, rejected, keep).model_copy(
         update={"quarantine_of": f"silver.{name}"}
     )
-    counts = made.counts[name]
+    return silver, quarantine
+
+
+@dataclass(frozen=True)
+class JudgedSilver:
+    """How the gates of a silver table judged it, and what they counted."""
+
+    gates: tuple[GateResult, ...]
+    record: TableRecord
+    reasons: Mapping[str, int]
+
+
+def judge_silver(
+    run: RunContext,
+    table: Table,
+    bronze: BronzeTable,
+    made: SilverBuild,
+    silver: PublishedTable,
+    quarantine: PublishedTable,
+    *,
+    written: PublishedTable,
+) -> JudgedSilver:
+    """Judge `table` and its quarantine; the rows of `written`, a part of it, are new."""
+    name, counts = table.name, made.counts[table.name]
     gates = silver_gates(
         run.spec,
         table,
@@ -249,7 +261,7 @@ def describe_silver(
             *(f"silver.{key.references}" for key in table.foreign_keys),
         ),
     )
-    return SilverTable(silver, quarantine, tuple(gates), record, reasons)
+    return JudgedSilver(tuple(gates), record, reasons)
 
 
 def keep_rejects(

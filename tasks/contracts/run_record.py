@@ -62,6 +62,9 @@ class TableRecord(_Record):
     )
     rows_carried: int | None = Field(None, description="Rows in files of earlier runs.")
     files_carried: int | None = None
+    reused_from: str | None = Field(
+        None, description="The run that computed the table, where this one took its result over."
+    )
     files: int = 0
     bytes: int = 0
     seconds: float = 0.0

@@ -6,6 +6,7 @@ kept (`tasks/changed_days.py`, `tasks/run_base.py`), or markup.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from tasks.contracts.run_record import RunRecord, TableRecord
@@ -34,10 +35,18 @@ class LayerCarried:
 def base_sentence(record: RunRecord) -> str:
     """On what the run built, such as `Built on release 3: 512 of 9,000 bronze rows were new.`
 
+    Then which tables of it a run had computed that did not come to its end.
     Empty where it is not known: the run failed early, or was recorded by an older version.
     """
+    return f"{_release_sentence(record)} {_reused_sentence(record)}".strip()
+
+
+def _release_sentence(record: RunRecord) -> str:
     if record.built_on is None:
-        return f"Computed everything: {record.full_because}." if record.full_because else ""
+        if not record.full_because:
+            return ""
+        begun = "Built on no release" if _reused_sentence(record) else "Computed everything"
+        return f"{begun}: {record.full_because}."
     of_silver = [t for t in record.tables if t.rows_new is not None]
     if not of_silver:
         return f"Built on release {record.built_on}."
@@ -46,6 +55,12 @@ def base_sentence(record: RunRecord) -> str:
     told = "no bronze row was new" if new == 0 else f"{count(new)} of {bronze:,} bronze rows"
     ending = "" if new == 0 else " was new" if new == 1 else " were new"
     return f"Built on release {record.built_on}: {told}{ending}."
+
+
+def _reused_sentence(record: RunRecord) -> str:
+    runs = Counter(table.reused_from for table in record.tables if table.reused_from is not None)
+    told = (f"{quantity(number, 'table')} of run {run}" for run, number in sorted(runs.items()))
+    return f"Taken over as computed before: {', '.join(told)}." if runs else ""
 
 
 def carried_sentence(record: RunRecord) -> str:
@@ -70,8 +85,12 @@ def carried_by_layer(record: RunRecord) -> tuple[LayerCarried, ...]:
 
 
 def carried_cell(table: TableRecord) -> str:
-    """What of one table was carried over: `4,100 rows in 12 of 13 files`, or nothing."""
+    """What of one table was carried over: `4,100 rows in 12 of 13 files`, or nothing.
+
+    Of a table that another run had computed, this run is named.
+    """
     if not table.files_carried:
         return ""
     rows = quantity(table.rows_carried or 0, "row")
-    return f"{rows} in {count(table.files_carried)} of {quantity(table.files, 'file')}"
+    of_run = f", computed by run {table.reused_from}" if table.reused_from is not None else ""
+    return f"{rows} in {count(table.files_carried)} of {quantity(table.files, 'file')}{of_run}"

@@ -170,7 +170,7 @@ def test_rows_are_computed_written_and_judged(run: RunContext) -> None:
         "rows_equal": "silver.orders",
         "max_null_rates": {"total": 0.5},
     }
-    gates = judge_transform(run, entry(checks=checks), table, tables)
+    gates = judge_transform(run, entry(checks=checks), table, table, tables)
     assert [(gate.check, gate.status) for gate in gates] == [
         ("schema", "pass"),
         ("pk_uniqueness", "pass"),
@@ -187,7 +187,7 @@ def test_breaches_are_found_by_check(run: RunContext) -> None:
     tables = silver(run, {"id": [1, 1, None], "total": [-5, None, None]})
     table, _ = run_transform(run, entry(), tables)
     checks = {"min_rows": 4, "max_null_rates": {"total": 0.5}}
-    gates = {g.check: g for g in judge_transform(run, entry(checks=checks), table, tables)}
+    gates = {g.check: g for g in judge_transform(run, entry(checks=checks), table, table, tables)}
     assert {check: gate.status for check, gate in gates.items()} == {
         "schema": "fail",
         "pk_uniqueness": "fail",
@@ -202,7 +202,7 @@ def test_breaches_are_found_by_check(run: RunContext) -> None:
 def test_an_empty_table_is_judged_too(run: RunContext) -> None:
     tables = silver(run, {"id": [], "total": []})
     table, _ = run_transform(run, entry(), tables)
-    gates = judge_transform(run, entry(), table, tables)
+    gates = judge_transform(run, entry(), table, table, tables)
     assert {gate.status for gate in gates} == {"pass"}
 
 

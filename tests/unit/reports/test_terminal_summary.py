@@ -122,3 +122,11 @@ def test_unexplained_rows_are_shown():
     record = published_run()
     orders = record.tables[2].model_copy(update={"rows_out": 14_000})
     assert "unexplained: 714" in printed(record.model_copy(update={"tables": (orders,)}))
+
+
+def test_tables_that_a_failed_run_had_computed_are_told_with_that_run():
+    taken = TableRecord(table="silver.orders", layer="silver", rows_out=1, reused_from="r7")
+    changes = {"tables": (taken,), "full_because": "there is no release yet"}
+    told = base_sentence(bare_run().model_copy(update=changes))
+    assert told.startswith("Built on no release: there is no release yet.")
+    assert told.endswith("Taken over as computed before: 1 table of run r7.")
