@@ -22,6 +22,7 @@ from flows.run import RunFailedError, run_pipeline
 from tasks.backfill import BackfillError, Turns, days_of
 from tasks.contracts.errors import MedallionError
 from tasks.contracts.run_record import GateMode
+from tasks.run_artifacts import Progress
 from tasks.run_names import run_name
 from tasks.run_opening import close_run, close_turns, open_run, open_turns
 from tasks.run_planning import days_published
@@ -112,10 +113,11 @@ def backfill(
     finally:
         close_run(state)
     due = [day for day in days if day not in before]
+    progress = Progress(pipeline, f"{pipeline} {start} to {end}", len(due), "day")
     turns = Turns(due, seen)
     name = open_turns(state.run.run_id, turns)
     try:
-        done = _in_turn(due, parallel, turns, {**call, "backfill": name})
+        done = _in_turn(due, parallel, turns, {**call, "backfill": name}, progress)
     finally:
         close_turns(name)
     earlier = [BackfilledDay(d, "published before", number) for d, number in before.items()]
@@ -123,21 +125,26 @@ def backfill(
 
 
 def _in_turn(
-    due: list[date], parallel: int, turns: Turns, options: dict[str, Any]
+    due: list[date], parallel: int, turns: Turns, options: dict[str, Any], progress: Progress
 ) -> list[BackfilledDay]:
     """Run the days, so many at once: the oldest of them never waits for one that has not begun."""
     under_way: deque[tuple[date, PrefectFuture[BackfilledDay]]] = deque()
     done: list[BackfilledDay] = []
+
+    def wait_for_the_oldest() -> None:
+        done.append(_ended(*under_way.popleft()))
+        progress.step(f"{done[-1].run_date} {done[-1].status}")
+
     try:
         for day in due:
             if len(under_way) == parallel:
-                done.append(_ended(*under_way.popleft()))
+                wait_for_the_oldest()
             if turns.is_over:
                 break
             future = run_day.submit(day, quote(turns), quote(options), return_state=False)
             under_way.append((day, future))
         while under_way:
-            done.append(_ended(*under_way.popleft()))
+            wait_for_the_oldest()
     finally:
         for _, future in under_way:
             future.wait()

@@ -24,7 +24,7 @@ from tasks.dbt_runs import warm_up
 from tasks.prefect_settings import changed_settings
 from tasks.releases import Current, read_current
 from tasks.retrying import patient
-from tasks.run_artifacts import show_in_prefect
+from tasks.run_artifacts import Progress, show_in_prefect
 from tasks.run_names import run_name
 from tasks.run_opening import close_run, open_run
 from tasks.run_state import RunState
@@ -154,15 +154,21 @@ def _run(state: RunState) -> int | None:
         state.pass_gate("bronze")
         plan(state, seen)
     assert state.plan is not None
+    stages = [planned for planned in state.plan.stages if planned.stage != "bronze"]
+    progress = None
+    if state.turns is None:  # a backfill tells of its days
+        name = f"{run.pipeline} {run.run_date}"
+        progress = Progress(run.pipeline, name, 1 + len(stages), "stage")
+        progress.step("bronze")
     release = None
-    for planned in state.plan.stages:
-        if planned.stage == "bronze":
-            continue
+    for planned in stages:
         with state.turn(planned.stage), state.stage(planned.stage):
             if planned.stage == "publish":
                 release = _publish(state, seen)
             else:
                 _STEPS[planned.stage](state)
+        if progress is not None:
+            progress.step(planned.stage)
     return release
 
 

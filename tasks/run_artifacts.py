@@ -1,4 +1,4 @@
-"""A run's artifacts in Prefect: its summary, gate results and tables.
+"""A run's artifacts in Prefect: its summary, report, gates, tables and lineage, and its progress.
 
 Belongs here: handing payloads to Prefect. Does not belong here: composing them
 (`reports/artifacts.py`).
@@ -6,17 +6,87 @@ Belongs here: handing payloads to Prefect. Does not belong here: composing them
 
 from __future__ import annotations
 
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
 
 from tasks.contracts.run_record import RunRecord
-from tasks.reports.artifacts import gate_rows, run_summary_markdown, table_rows
+from tasks.reports.artifacts import (
+    gate_rows,
+    lineage_markdown,
+    of_run,
+    run_summary_markdown,
+    table_rows,
+)
+from tasks.reports.gate_lists import tally
+from tasks.reports.human_figures import quantity
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 
 def show_in_prefect(record: RunRecord, report: str) -> None:
-    """Attach the run's summary, gates and tables to the current flow run."""
-    pipeline = record.pipeline.replace("_", "-")
+    """Attach the run's summary, report, gates, tables and lineage to the current flow run."""
+    key, run = _key(record.pipeline), of_run(record)
     create_markdown_artifact(
-        f"{run_summary_markdown(record)}\n\nReport: `{report}`\n", key=f"{pipeline}-run"
+        f"{run_summary_markdown(record)}\n\nReport: `{report}`\n",
+        key=f"{key}-run",
+        description=f"Summary of {run}",
     )
-    create_table_artifact(gate_rows(record), key=f"{pipeline}-gates")
-    create_table_artifact(table_rows(record), key=f"{pipeline}-tables")
+    create_link_artifact(
+        report if "://" in report else Path(report).absolute().as_uri(),
+        link_text=f"Report of {run}",
+        key=f"{key}-report",
+        description=f"The HTML report of {run}: `{report}`",
+    )
+    if record.gates:
+        create_table_artifact(
+            gate_rows(record),
+            key=f"{key}-gates",
+            description=f"Gates of {run}: {tally(record.gates)}, breaches first",
+        )
+    if record.tables:
+        create_table_artifact(
+            table_rows(record),
+            key=f"{key}-tables",
+            description=f"Tables of {run}: {quantity(len(record.tables), 'table')}",
+        )
+        create_markdown_artifact(
+            lineage_markdown(record),
+            key=f"{key}-lineage",
+            description=f"What each table of {run} is made of",
+        )
+
+
+class Progress:
+    """How far a flow run is, in steps of the same kind (`stage`, `day`), as a bar in Prefect."""
+
+    def __init__(self, pipeline: str, run: str, steps: int, of: str) -> None:
+        self._run, self._steps, self._of, self._done = run, steps, of, 0
+        made = create_progress_artifact(
+            0.0, key=f"{_key(pipeline)}-progress", description=self._told("begun")
+        )
+        self._id = cast("UUID", made)  # it would be awaited in an asynchronous flow
+
+    def step(self, what: str) -> None:
+        """Tell that one more step is done, and which."""
+        self._done += 1
+        update_progress_artifact(
+            self._id,
+            progress=min(100.0, 100.0 * self._done / max(self._steps, 1)),
+            description=self._told(what),
+        )
+
+    def _told(self, what: str) -> str:
+        return f"{self._run}: {what}, {self._done} of {quantity(self._steps, self._of)} done"
+
+
+def _key(pipeline: str) -> str:
+    return pipeline.replace("_", "-")

@@ -114,6 +114,28 @@ def run_summary_markdown(record: RunRecord) -> str:
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
+def lineage_markdown(record: RunRecord) -> str:
+    """What each table of a run is made of, a table a layer, in the order of the record."""
+    blocks = [f"# {escaped(record.pipeline)} {record.run_date}: what tables are made of"]
+    for layer in dict.fromkeys(found.layer for found in record.tables):
+        rows = [
+            [code(t.table), ", ".join(map(code, t.inputs)), count(t.rows_out), size(t.bytes)]
+            for t in record.tables
+            if t.layer == layer
+        ]
+        header = ["Table", "Made of", "Rows", "Size"]
+        blocks += [f"## {escaped(layer.capitalize())}", table(header, rows, ("Rows", "Size"))]
+    return "\n\n".join(blocks) + "\n"
+
+
+def of_run(record: RunRecord) -> str:
+    """The run in a few words: `ecommerce 2024-01-14, release 12`."""
+    run = f"{record.pipeline} {record.run_date}"
+    if record.release is not None:
+        return f"{run}, release {record.release}"
+    return f"{run}, {record.status}"
+
+
 def _indented(text: str) -> str:
     """A code block by indentation, which no text can end."""
     return "\n".join(f"    {line}" for line in printable(text).splitlines())

@@ -121,7 +121,14 @@ def test_prefect_shows_summary_gates_and_tables_of_the_run(
             artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run.id]))
         )
     artifacts = {artifact.key: artifact for artifact in found}
-    assert set(artifacts) == {"ecommerce-run", "ecommerce-gates", "ecommerce-tables"}
+    names = ("run", "report", "gates", "tables", "lineage", "progress")
+    assert set(artifacts) == {f"ecommerce-{name}" for name in names}
+    assert all(artifact.description for artifact in found)
+    assert Path(outcome.report).as_uri() in artifacts["ecommerce-report"].data
+    assert "`bronze.orders`" in artifacts["ecommerce-lineage"].data
+    progress = artifacts["ecommerce-progress"]
+    assert progress.data == 100
+    assert progress.description == f"ecommerce {DAY}: publish, 6 of 6 stages done"
     assert outcome.record.run_id in artifacts["ecommerce-run"].data
     assert outcome.report in artifacts["ecommerce-run"].data
     assert all(gate.check in artifacts["ecommerce-gates"].data for gate in outcome.record.gates)

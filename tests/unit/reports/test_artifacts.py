@@ -8,7 +8,13 @@ import pytest
 from sample_events_record import events_run
 from sample_record import bare_run, failed_run, published_run
 
-from tasks.reports.artifacts import gate_rows, run_summary_markdown, table_rows
+from tasks.reports.artifacts import (
+    gate_rows,
+    lineage_markdown,
+    of_run,
+    run_summary_markdown,
+    table_rows,
+)
 
 
 def test_gate_rows_are_json_with_breaches_first():
@@ -46,6 +52,19 @@ def test_quality_and_what_was_carried_over_are_told():
     text = run_summary_markdown(events_run())
     assert "Built on release 4: 500 of 10,000 bronze rows were new. Rows carried over:" in text
     assert "| `events` | 99.00 % | \\> 99 % | pass | 3.00 % |" in text
+
+
+def test_lineage_tells_a_layer_after_the_other_what_tables_are_made_of():
+    text = lineage_markdown(published_run())
+    assert text.startswith("# ecommerce 2024-01-14: what tables are made of\n\n## Silver\n")
+    assert "| Table | Made of | Rows | Size |\n| --- | --- | ---: | ---: |" in text
+    layers = [line for line in text.splitlines() if line.startswith("## ")]
+    assert layers == ["## Silver", "## Dims", "## Enriched", "## Gold"]
+
+
+def test_a_run_is_named_by_its_day_and_release_or_what_became_of_it():
+    assert of_run(published_run()) == "ecommerce 2024-01-14, release 12"
+    assert of_run(failed_run()).endswith(", failed")
 
 
 def test_summary_of_a_failed_run_holds_its_error_whatever_it_contains():
