@@ -7,15 +7,20 @@ ones a layer needs (`silver.py`, `gold.py`, `dimensions.py`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from tasks.contracts.errors import BuildError
 from tasks.contracts.spec import AUDIT_COLUMNS, Spec
+from tasks.contracts.warehouse import DbtTarget
 from tasks.dbt_process import DbtDiedError, ask, tell
+from tasks.masking import gold_policies
 from tasks.specs import spec_fingerprint
 
 PROJECT_FOLDER = Path(__file__).parent.parent / "dbt"
@@ -56,12 +61,13 @@ class DbtNode:
 
 @dataclass(frozen=True)
 class DbtEngine:
-    """The limits of the DuckDB that dbt runs on, and where dbt may write its own files."""
+    """The limits of the DuckDB that dbt runs on, where dbt may write, and the key of masks."""
 
     cache: Path
     work: Path
     threads: int
     memory_limit: str
+    mask_key: SecretStr | None = None
 
 
 def build(
@@ -75,8 +81,11 @@ def build(
     exclude: Sequence[str] = (),
     data_tests: bool = True,
     progress: Callable[[str], None] | None = None,
+    target: DbtTarget | None = None,
 ) -> list[DbtNode]:
     """Build the selected models and run their `data_tests`, if asked for; return a node each.
+
+    That happens in DuckDB, or in the warehouse of `target`.
 
     Raises BuildError naming each broken model or test, its message and its SQL.
     """
@@ -90,16 +99,20 @@ def build(
         },
         "outputs": {name: str(folder) for name, folder in inputs.outputs.items()},
         "partitions": dict(inputs.partitions),
+        **({"datasets": dict(target.datasets)} if target is not None else {}),
+        "gold_policies": gold_policies(spec),
         **inputs.more,
     }
     for folder in inputs.outputs.values():
         folder.mkdir(parents=True, exist_ok=True)
     request = {
-        "project": _project(engine.cache, spec),
+        "project": _project(engine.cache, spec, target),
+        "secrets": dict(target.secrets) if target is not None else {},
         "build": {
             "work": str(engine.work.absolute()),
             "threads": engine.threads,
             "memory_limit": engine.memory_limit,
+            "mask_key": engine.mask_key.get_secret_value() if engine.mask_key else None,
             "variables": {"run": variables},
             "select": list(select),
             "exclude": list(exclude),
@@ -144,13 +157,22 @@ def dbt_tables(spec: Spec) -> dict[str, Any]:
     return tables
 
 
-def _project(cache: Path, spec: Spec) -> dict[str, Any]:
+def _project(cache: Path, spec: Spec, target: DbtTarget | None = None) -> dict[str, Any]:
     """What parsing depends on: nothing of a run, so that one parse serves many."""
-    return {
+    project: dict[str, Any] = {
         "folder": str(PROJECT_FOLDER),
         "cache": str(cache.absolute()),
         "fingerprint": spec_fingerprint(spec),
         "variables": {"run": {"tables": dbt_tables(spec)}},
+    }
+    if target is None:
+        return project
+    datasets = dict(target.datasets)
+    return project | {
+        "cache": str(cache.absolute() / "warehouse"),
+        "fingerprint": f"{project['fingerprint']} {json.dumps(datasets, sort_keys=True)}",
+        "variables": {"run": {"tables": dbt_tables(spec), "datasets": datasets}},
+        "connection": dict(target.connection),
     }
 
 

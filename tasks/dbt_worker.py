@@ -71,6 +71,7 @@ def _answer(
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
     project = request["project"]
+    os.environ.update(request.get("secrets") or {})  # a profile on disk only names them
     key = f"{project['folder']}\n{project['fingerprint']}"
     if key not in manifests:
         with no_garbage():
@@ -89,7 +90,8 @@ def _parse(project: dict[str, Any]) -> dbtRunnerResult:
     """Parse the project; dbt keeps a partial parse, good for as long as these arguments are."""
     cache = Path(project["cache"])
     # No limits here: they are part of what a partial parse depends on.
-    _write_profile(cache, {"type": "duckdb", "path": ":memory:", "threads": 1})
+    elsewhere = project.get("connection")
+    _write_profile(cache, elsewhere or {"type": "duckdb", "path": ":memory:", "threads": 1})
     arguments = ["parse", *_common(project, cache)]
     return _invoke([*arguments, "--vars", json.dumps(project["variables"])], None, None)
 
@@ -100,8 +102,11 @@ def _build(
     manifest: Manifest,
     progress: Callable[[str], None],
 ) -> dbtRunnerResult:
+    from tasks.dbt_functions import hold_key  # noqa: PLC0415 - takes dbt with it
+
+    hold_key(build["mask_key"])
     work, threads = Path(build["work"]), min(build["threads"], MOST_THREADS)
-    connection = {
+    connection = project.get("connection") or {
         "type": "duckdb",
         "path": ":memory:",
         "threads": threads,
@@ -114,10 +119,11 @@ def _build(
             "preserve_insertion_order": False,
         },
         "settings": {"TimeZone": "UTC"},
+        "plugins": [{"module": "tasks.dbt_functions"}],
     }
     _write_profile(work, connection)
     arguments = ["build", *_common(project, work), "--vars", json.dumps(build["variables"])]
-    arguments += ["--threads", str(threads), "--indirect-selection", "cautious"]
+    arguments += ["--threads", str(connection["threads"]), "--indirect-selection", "cautious"]
     arguments += ["--exclude-resource-type", *build["skip"], "--select", *build["select"]]
     if build["exclude"]:
         arguments += ["--exclude", *build["exclude"]]
@@ -137,7 +143,8 @@ def _common(project: dict[str, Any], work: Path) -> list[str]:
 
 def _write_profile(folder: Path, connection: dict[str, Any]) -> None:
     """Write it whole: another process may be reading the one of the same cache."""
-    profile = {"medallion": {"target": "duckdb", "outputs": {"duckdb": connection}}}
+    kind = connection["type"]
+    profile = {"medallion": {"target": kind, "outputs": {kind: connection}}}
     folder.mkdir(parents=True, exist_ok=True)
     written = folder / f"profiles.{os.getpid()}.tmp"
     written.write_text(yaml.safe_dump(profile), encoding="utf-8")

@@ -12,6 +12,8 @@ from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from blocks.lake import Lake
 from blocks.settings import Settings
 from tasks.contracts.release import PublishedFile, PublishedTable
@@ -36,6 +38,7 @@ class RunContext:
     lake: Lake
     as_of: date | None = None
     full_refresh: bool = False
+    mask_key: SecretStr | None = None
     artifact: str | None = None
 
     @property
@@ -69,6 +72,7 @@ class RunContext:
             work=self.work_folder,
             threads=self.settings.threads,
             memory_limit=self.settings.memory_limit,
+            mask_key=self.mask_key,
         )
 
     def send(self, *tables: PublishedTable) -> None:

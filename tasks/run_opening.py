@@ -7,19 +7,23 @@ is a parameter.
 
 from __future__ import annotations
 
+import logging
 from datetime import date, datetime
 from pathlib import Path
 
 from blocks.flow_settings import flow_settings
+from blocks.masking import mask_key
 from blocks.settings import artifact_in_force
 from tasks.backfill import Turns
 from tasks.contracts.errors import ConfigurationError
 from tasks.contracts.run_record import GateMode
 from tasks.enrichment import check_transform
+from tasks.masking import needs_key
 from tasks.run_context import RunContext
 from tasks.run_state import RunState
 from tasks.specs import load_spec
 
+log = logging.getLogger("medallion")
 _OPEN: dict[str, RunState] = {}
 _TURNS: dict[str, Turns] = {}
 
@@ -51,6 +55,14 @@ def open_run(
     if bronze is not None and not Path(bronze).is_dir():
         raise ConfigurationError(f"--bronze {bronze}: no such folder")
     artifact = artifact_in_force(pipeline, settings.environment)
+    if bronze is not None and any(table.silver_as == "view" for table in spec.tables):
+        raise ConfigurationError(
+            f"--bronze {bronze}: silver of {pipeline} is views over bronze, which must lie in the "
+            "lake; land the files with --source"
+        )
+    mask = mask_key(settings) if needs_key(spec) else None
+    if mask is not None and mask.warning is not None:
+        log.warning(f"{pipeline}: {mask.warning}")
     context = RunContext(
         spec=spec,
         run_id=f"{now:%Y%m%dT%H%M%SZ}-{token}",
@@ -60,6 +72,7 @@ def open_run(
         lake=settings.lake(Path(bronze).absolute() if bronze is not None else None),
         as_of=run_date,
         full_refresh=full_refresh,
+        mask_key=mask.key if mask is not None else None,
         artifact=artifact.sha256 if artifact is not None else None,
     )
     state = RunState(context)

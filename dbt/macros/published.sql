@@ -17,8 +17,9 @@
     {%- set partition_by = partition_expression(name) -%}
     {%- set carried = (run_value('carried') or {}).get(name) or [] -%}
     {%- set only_rows = (run_value('only_rows') or {}).get(name) -%}
+    {%- set contents = masked_rows(sql) if this.schema == 'gold' else sql -%}
     {%- set rows -%}
-        ({{ sql }}) as model {%- if only_rows %} where {{ only_rows }} {%- endif %}
+        ({{ contents }}) as model {%- if only_rows %} where {{ only_rows }} {%- endif %}
     {%- endset -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
@@ -39,7 +40,7 @@
         {# No row, no partition: an empty file still tells readers the columns, unless a carried one does. #}
         {%- set files = [given ~ '/part-0.parquet'] -%}
         {% call statement('empty') %}
-            copy (select * from ({{ sql }}) as model where false) to '{{ folder }}/part-0.parquet' (format parquet)
+            copy (select * from ({{ contents }}) as model where false) to '{{ folder }}/part-0.parquet' (format parquet)
         {% endcall %}
     {%- endif -%}
     {% call statement('view') %}
@@ -52,6 +53,22 @@
     {{ run_hooks(post_hooks, inside_transaction=False) }}
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
+
+{#
+    The rows of a model of gold, with the columns that tell who a person is masked or emptied: the run's
+    `gold_policies`, {column: mask or drop}. `masked` is a function of our own (tasks/dbt_functions.py).
+#}
+{% macro masked_rows(sql) %}
+    {%- set policies = run_value('gold_policies') or {} -%}
+    {%- set shown = [] -%}
+    {%- if policies -%}
+        {%- for name in run_query('describe ' ~ sql).columns[0].values() if name in policies -%}
+            {%- set value = 'masked(cast(' ~ name ~ ' as varchar))' if policies[name] == 'mask' else 'cast(null as varchar)' -%}
+            {%- do shown.append(value ~ ' as ' ~ name) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return('select * replace (' ~ shown | join(', ') ~ ') from (' ~ sql ~ ') as clear' if shown else sql) }}
+{% endmacro %}
 
 {#
     The table that a model makes. dbt wants each name once in a project: where two pipelines have tables of one name,
