@@ -94,6 +94,10 @@ class Lake:
         return f"{pipeline}/_audit/{run_id}.json"
 
     @staticmethod
+    def iceberg_prefix(pipeline: str, namespace: str, table: str) -> str:
+        return f"{pipeline}/_iceberg/{namespace}/{table}"
+
+    @staticmethod
     def reports_prefix(pipeline: str, run_id: str) -> str:
         return f"{pipeline}/reports/{run_id}"
 

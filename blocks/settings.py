@@ -30,6 +30,12 @@ from blocks.artifact_files import (
     chosen_artifact,
     sole_environment,
 )
+from blocks.catalog_settings import (
+    CatalogSettings,
+    PostgresSettings,
+    RestSettings,
+    SqliteSettings,
+)
 from blocks.environment_files import DEPLOYMENTS_FOLDER, read_environment
 from blocks.lake import Lake, open_lake
 from blocks.lake_places import LocalPlaces, Places, places_at
@@ -58,6 +64,9 @@ class EnvironmentDecisions(BaseModel):
     publish: bool = Field(True, description="Whether readers get to see what a run computed.")
     load_warehouse: bool = Field(
         False, description="Whether published tables are loaded into the warehouse."
+    )
+    sync_catalog: bool = Field(
+        True, description="Whether published tables are shown as Iceberg tables in the catalog."
     )
     gold_engine: Literal["duckdb", "warehouse"] = Field(
         "duckdb", description="Where gold is computed: in the run's own DuckDB or in the warehouse."
@@ -108,6 +117,11 @@ class Settings(EnvironmentDecisions):
     warehouse: WarehouseSettings | None = Field(
         None, description="The warehouse that published tables are loaded into."
     )
+    catalog: CatalogSettings | None = Field(
+        None,
+        description="The Iceberg catalog; a SQLite file in the lake if left out, where that is a "
+        "folder, and none where it is not.",
+    )
     mask_key: HeldSecret | None = Field(None, description="Key with which columns are masked.")
     threads: Annotated[int, Field(ge=1, le=256)] = Field(
         default_factory=lambda: os.cpu_count() or 1, description="Threads of each engine."
@@ -127,6 +141,14 @@ class Settings(EnvironmentDecisions):
         if self.warehouse is None and (self.load_warehouse or self.gold_engine == "warehouse"):
             raise ValueError("load_warehouse and gold_engine: warehouse need a warehouse")
         return self
+
+    def catalog_of(self, lake: Lake) -> SqliteSettings | PostgresSettings | RestSettings | None:
+        """Return the catalog that shows what is published in `lake`, if any does."""
+        if not self.sync_catalog:
+            return None
+        if self.catalog is None:
+            return SqliteSettings() if lake.control.local_path("") is not None else None
+        return self.catalog
 
     @property
     def lake_root(self) -> str:
@@ -160,6 +182,7 @@ _VARIABLES = {
     "MEDALLION_STAGES": "stages",
     "MEDALLION_PUBLISH": "publish",
     "MEDALLION_LOAD_WAREHOUSE": "load_warehouse",
+    "MEDALLION_SYNC_CATALOG": "sync_catalog",
     "MEDALLION_GOLD_ENGINE": "gold_engine",
     "MEDALLION_THREADS": "threads",
     "MEDALLION_MEMORY_LIMIT": "memory_limit",
@@ -289,11 +312,11 @@ def _problems(error: ValidationError) -> list[str]:
 
 def _setting(location: tuple[int | str, ...]) -> str:
     """The path of a setting, without what pydantic puts between a field and its alternatives."""
-    noise = ("local", "gcs", "s3", "duckdb", "bigquery")
+    noise = ("local", "gcs", "s3", "duckdb", "bigquery", "sqlite", "postgres", "rest")
     parts = [
         part
         for place, part in enumerate(location)
-        if not (place == 1 and part in noise and location[0] in ("lake", "warehouse"))
+        if not (place == 1 and part in noise and location[0] in ("lake", "warehouse", "catalog"))
         and not (isinstance(part, str) and "[" in part)
     ]
     return ".".join(str(part) for part in parts)

@@ -1,0 +1,158 @@
+"""From an environment's settings to the Iceberg tables of one of its pipelines.
+
+Belongs here: which of pyiceberg's catalogs a setting stands for, and with what. Does not belong
+here: the settings (`blocks/catalog_settings.py`), and what is done with tables.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import requests
+from pyiceberg.catalog import Catalog
+from pyiceberg.catalog.rest import RestCatalog
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.table import StagedTable
+from pyiceberg.typedef import Identifier
+from requests.adapters import HTTPAdapter
+from sqlalchemy import URL
+
+from blocks.catalog_settings import PostgresSettings, RestSettings, SqliteSettings
+from blocks.iceberg.errors import translated
+from blocks.iceberg.lake_files import LakeFiles, offer, withdraw
+from blocks.iceberg.tables import IcebergTables
+from blocks.lake import Lake
+from blocks.store import Store
+from tasks.contracts.errors import ConfigurationError
+
+SQLITE_NAME = "catalog.db"
+CATALOG_NAME = "medallion"
+_PATIENCE_SECONDS = 30
+# A token's life where the server does not say it; a refused one is asked for anew.
+_TOKEN_SECONDS = 300
+
+
+@contextlib.contextmanager
+def iceberg_tables(
+    settings: SqliteSettings | PostgresSettings | RestSettings,
+    lake: Lake,
+    pipeline: str,
+    others: Sequence[Store] = (),
+) -> Iterator[IcebergTables]:
+    """Open the catalog, with the tables of `pipeline`; `others` are stores beside the lake's.
+
+    Raises CatalogError when it does not answer, and ConfigurationError when a setting is missing.
+    """
+    secrets = settings.secrets()
+    properties: dict[str, Any] = offer(lake, others)
+    try:
+        with translated(f"{pipeline}: the Iceberg catalog", tuple(secrets.values())):
+            catalog = _catalog(settings, lake, secrets, properties)
+    except BaseException:
+        withdraw(properties)
+        raise
+    of_lake = isinstance(settings, SqliteSettings) and settings.database is None
+    tables = IcebergTables(
+        catalog, pipeline, LakeFiles(properties), tuple(secrets.values()), of_lake=of_lake
+    )
+    try:
+        yield tables
+    finally:
+        tables.close()
+
+
+def sqlite_path(settings: SqliteSettings, lake: Lake) -> Path:
+    """Return the file of a SQLite catalog; raises ConfigurationError where none can be meant."""
+    if settings.database is not None:
+        return Path(settings.database).absolute()
+    local = lake.control.local_path(SQLITE_NAME)
+    if local is None:
+        raise ConfigurationError(
+            "catalog.database: a lake in buckets holds no SQLite file; name one, or use a catalog "
+            "of kind postgres or rest"
+        )
+    return local
+
+
+def _catalog(
+    settings: SqliteSettings | PostgresSettings | RestSettings,
+    lake: Lake,
+    secrets: dict[str, str],
+    properties: dict[str, Any],
+) -> Catalog:
+    if isinstance(settings, RestSettings):
+        return _rest(settings, secrets, properties)
+    if isinstance(settings, PostgresSettings):
+        address = URL.create(
+            "postgresql+psycopg",
+            username=settings.user,
+            password=secrets.get("password"),
+            host=settings.host,
+            port=settings.port,
+            database=settings.database,
+            query={"sslmode": settings.sslmode, "connect_timeout": "10"},
+        ).render_as_string(hide_password=False)
+        return _NestingSql(settings.name, uri=address, **properties)
+    path = sqlite_path(settings, lake)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    address = URL.create(
+        "sqlite", database=str(path), query={"timeout": str(_PATIENCE_SECONDS)}
+    ).render_as_string()
+    return _NestingSql(CATALOG_NAME, uri=address, **properties)
+
+
+def _rest(
+    settings: RestSettings, secrets: dict[str, str], properties: dict[str, Any]
+) -> RestCatalog:
+    said: dict[str, Any] = {**properties, "uri": settings.uri.rstrip("/")}
+    if settings.warehouse is not None:
+        said["warehouse"] = settings.warehouse
+    if "client_id" in secrets:
+        own = f"{settings.uri.rstrip('/')}/v1/oauth/tokens"
+        client = {
+            "client_id": secrets["client_id"],
+            "client_secret": secrets["client_secret"],
+            "token_url": settings.token_uri or own,
+            "scope": settings.scope or "catalog",
+            "expires_in": _TOKEN_SECONDS,
+        }
+        said["auth"] = {"type": "oauth2", "oauth2": client}
+    elif "token" in secrets:
+        said["token"] = secrets["token"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of tokens that are given
+        return _PatientRest(CATALOG_NAME, **said)
+
+
+class _NestingSql(SqlCatalog):
+    """pyiceberg's, which knows namespaces in namespaces everywhere but where a table is staged."""
+
+    def _create_staged_table(
+        self, identifier: str | Identifier, *arguments: Any, **options: Any
+    ) -> StagedTable:
+        *namespace, name = self.identifier_to_tuple(identifier)
+        return super()._create_staged_table((".".join(namespace), name), *arguments, **options)
+
+
+class _PatientRest(RestCatalog):
+    """pyiceberg's, but a server that is silent is given up: it would be waited for for ever."""
+
+    def _create_session(self) -> requests.Session:
+        session = super()._create_session()
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, _Patient())
+        return session
+
+
+class _Patient(HTTPAdapter):
+    def send(self, *arguments: Any, **options: Any) -> requests.Response:
+        options["timeout"] = options.get("timeout") or _PATIENCE_SECONDS
+        return super().send(*arguments, **options)
+
+
+logging.getLogger("pyiceberg.io").setLevel(logging.ERROR)

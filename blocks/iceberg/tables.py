@@ -1,0 +1,457 @@
+"""The Iceberg tables of one pipeline: their state, and commits to them.
+
+Belongs here: turning states and changes into pyiceberg's terms and back. Does not belong here:
+deciding on a change (`tasks/iceberg_plan.py`), opening the catalog (`opening.py`).
+
+Every commit is planned on the state that was loaded: pyiceberg's own retries, which would repeat a
+plan on another state, are off, and a conflict is the caller's to plan anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from pyiceberg.catalog import Catalog
+from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
+from pyiceberg.io.pyarrow import (
+    _ConvertToIcebergWithoutIDs,
+    schema_to_pyarrow,
+    visit_pyarrow,
+)
+from pyiceberg.manifest import DataFile
+from pyiceberg.partitioning import PARTITION_FIELD_ID_START, PartitionField, PartitionSpec
+from pyiceberg.schema import Schema, assign_fresh_schema_ids
+from pyiceberg.table import Table, TableProperties, Transaction
+from pyiceberg.table.refs import SnapshotRefType
+from pyiceberg.table.update import SetCurrentSchemaUpdate
+from pyiceberg.table.update.snapshot import ExpireSnapshots, ManageSnapshots
+from pyiceberg.transforms import DayTransform, IdentityTransform, MonthTransform, Transform
+from pyiceberg.types import IcebergType, NestedField
+
+from blocks.iceberg.data_files import Footer, data_files, read_footers
+from blocks.iceberg.errors import translated
+from blocks.iceberg.lake_files import LakeFiles, withdraw
+from blocks.iceberg.replacing import ReplaceFiles
+from tasks.contracts.errors import CatalogError
+from tasks.contracts.iceberg import (
+    CONTENT_PROPERTY,
+    RELEASE_PROPERTY,
+    RUN_PROPERTY,
+    Cut,
+    ListedFile,
+    SchemaChange,
+    SchemaState,
+    TableChange,
+    TableState,
+)
+
+TAG = "release-"
+_PROPERTIES = {
+    TableProperties.COMMIT_NUM_RETRIES: "0",
+    TableProperties.METADATA_DELETE_AFTER_COMMIT_ENABLED: "true",
+    TableProperties.METADATA_PREVIOUS_VERSIONS_MAX: "20",
+    "medallion.owner": "projection of a release; what else is written here is replaced",
+}
+_TRANSFORMS: dict[str, Transform[Any, Any]] = {
+    "identity": IdentityTransform(),
+    "day": DayTransform(),
+    "month": MonthTransform(),
+}
+
+
+@dataclass(frozen=True)
+class LoadedTable:
+    """A table as it was loaded; a commit to it fails if it is another one by then."""
+
+    state: TableState
+    table: Table
+
+
+class IcebergTables:
+    """The tables of `pipeline` in namespaces `<pipeline>.<layer>` of an open catalog.
+
+    Methods raise CatalogError when the catalog does not do as it is asked, and those that change
+    something CatalogConflictError when somebody else was first.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        pipeline: str,
+        files: LakeFiles,
+        secrets: Sequence[str] = (),
+        *,
+        of_lake: bool = False,
+    ) -> None:
+        """`of_lake`: the catalog lies in the lake and shows nothing else."""
+        self._catalog, self._pipeline, self._files = catalog, pipeline, files
+        self._secrets, self._of_lake = tuple(secrets), of_lake
+
+    def close(self) -> None:
+        """Give connections back."""
+        engine = getattr(self._catalog, "engine", None)
+        if engine is not None:
+            engine.dispose()
+        self._catalog.close()
+        withdraw(self._files.properties)
+
+    def shown(self) -> int | None:
+        """Return the release that the catalog says it shows, whole."""
+        with self._asking():
+            try:
+                properties = self._catalog.load_namespace_properties((self._pipeline,))
+            except NoSuchNamespaceError:
+                return None
+        number = properties.get(RELEASE_PROPERTY, "")
+        return int(number) if number.isdigit() else None
+
+    def say_shown(self, release: int, run_id: str) -> None:
+        """Tell readers that every table has the tag of `release`."""
+        updates = {RELEASE_PROPERTY: str(release), RUN_PROPERTY: run_id}
+        with self._asking():
+            self._catalog.update_namespace_properties((self._pipeline,), updates=updates)
+
+    def prepare(self, namespaces: Collection[str]) -> None:
+        """Create the namespaces that are missing."""
+        with self._asking():
+            for path in [(self._pipeline,), *((self._pipeline, name) for name in namespaces)]:
+                self._catalog.create_namespace_if_not_exists(path)
+
+    def names(self) -> list[tuple[str, str]]:
+        """Return the tables that the catalog has: (layer, name)."""
+        found = []
+        with self._asking():
+            try:
+                layers = self._catalog.list_namespaces((self._pipeline,))
+            except NoSuchNamespaceError:
+                return []
+            for layer in sorted({path[-1] for path in layers}):
+                tables = self._catalog.list_tables((self._pipeline, layer))
+                found += [(layer, identifier[-1]) for identifier in tables]
+        return sorted(found)
+
+    def load(self, namespace: str, name: str, location: str) -> LoadedTable | None:
+        """Return the table whose metadata lies at `location`, or None if there is none.
+
+        A lake that was moved or copied took a catalog along that names the old place: such a table
+        is forgotten, to be made anew. Raises CatalogError where a shared catalog has the name for
+        another lake.
+        """
+        with self._asking(name):
+            try:
+                table = self._catalog.load_table((self._pipeline, namespace, name))
+            except NoSuchTableError:
+                return None
+            except FileNotFoundError:
+                if not self._of_lake:
+                    raise
+                table = None
+            if table is not None and table.location().rstrip("/").endswith(_path(location)):
+                return LoadedTable(_state(table), table)
+        if not self._of_lake:
+            raise CatalogError(
+                f"{self._pipeline}: the Iceberg catalog has {namespace}.{name} at "
+                f"{table.location() if table is not None else 'another place'}, and this lake's "
+                f"belongs at {location}: give each lake a catalog or a warehouse of its own"
+            )
+        self.drop(namespace, name)
+        return None
+
+    def listed(self, loaded: LoadedTable) -> dict[str, ListedFile]:
+        """Return {location: file} of the current snapshot."""
+        with self._asking(loaded.table.name()[-1]):
+            return {
+                found.file_path: ListedFile(
+                    found.file_path, found.record_count, found.file_size_in_bytes
+                )
+                for found in self._entries(loaded.table)
+            }
+
+    def footers(
+        self, files: Sequence[ListedFile], constant: str | None = None
+    ) -> dict[str, Footer]:
+        """Read the footers of `files` (see `read_footers`)."""
+        return read_footers(self._files, files, constant)
+
+    def create(
+        self,
+        change: TableChange,
+        columns: Mapping[str, pa.DataType],
+        location: str,
+        footers: Mapping[str, Footer],
+        summary: Mapping[str, str],
+    ) -> None:
+        """Create a table with its first snapshot, in one commit."""
+        wanted = change.wanted
+        schema = assign_fresh_schema_ids(Schema(*_fields(columns)))
+        with self._asking(wanted.name):
+            transaction = self._catalog.create_table_transaction(
+                (self._pipeline, wanted.namespace, wanted.name),
+                schema,
+                location=location,
+                partition_spec=_spec(schema, wanted.cut),
+                properties=_PROPERTIES,
+            )
+            mapping = transaction.table_metadata.schema().name_mapping.model_dump_json()
+            transaction.set_properties({TableProperties.DEFAULT_NAME_MAPPING: mapping})
+            self._list_files(transaction, change, list(footers.values()), [], summary)
+            transaction.commit_transaction()
+
+    def commit(
+        self,
+        loaded: LoadedTable,
+        change: TableChange,
+        footers: Mapping[str, Footer],
+        summary: Mapping[str, str],
+    ) -> None:
+        """Bring a table to `change.wanted` in one commit; `footers` are of the files to be added.
+
+        Readers see the table as it was or as it is wanted, with the new schema, and the tag of the
+        release comes with it.
+        """
+        table, wanted = loaded.table, change.wanted
+        with self._asking(wanted.name):
+            transaction = table.transaction()
+            if change.show is not None:
+                if change.columns.back_to is not None:
+                    _back_to(transaction, change.columns.back_to)
+                ManageSnapshots(transaction).set_current_snapshot(change.show).commit()
+                if change.tag is not None:
+                    _tag(transaction, change.tag, change.show)
+            else:
+                _change_columns(transaction, change.columns)
+                if change.recut:
+                    _recut(transaction, wanted.cut)
+                stay = {file.location: file for file in wanted.files}
+                gone = [
+                    entry
+                    for entry in self._entries(table)
+                    if (file := stay.get(entry.file_path)) is None
+                    or (file.rows, file.bytes) != (entry.record_count, entry.file_size_in_bytes)
+                ]
+                self._list_files(transaction, change, list(footers.values()), gone, summary)
+            transaction.commit_transaction()
+
+    def expire(self, loaded: LoadedTable, retained: Collection[int]) -> bool:
+        """Remove the tags of releases that are not `retained`, and the snapshots without a tag.
+
+        The current snapshot stays. Tells whether there was anything to remove.
+        """
+        state = loaded.state
+        tags = [number for number in state.tags if number not in retained]
+        held = {state.current, *(s for n, s in state.tags.items() if n not in tags)}
+        going = [s.snapshot_id for s in loaded.table.snapshots() if s.snapshot_id not in held]
+        if not tags and not going:
+            return False
+        with self._asking(loaded.table.name()[-1]):
+            transaction = loaded.table.transaction()
+            _forget(transaction, tags, going)
+            transaction.commit_transaction()
+        return True
+
+    def drop(self, namespace: str, name: str) -> None:
+        """Take a table out of the catalog; no file is deleted."""
+        with self._asking(name):
+            try:
+                self._catalog.drop_table((self._pipeline, namespace, name))
+            except NoSuchTableError:
+                return
+
+    def metadata_files(self, loaded: LoadedTable) -> set[str]:
+        """Return the locations of all metadata that the table, as it is now, can need."""
+        table = loaded.table
+        found = {table.metadata_location, *(e.metadata_file for e in table.metadata.metadata_log)}
+        with self._asking(table.name()[-1]):
+            for snapshot in table.snapshots():
+                found.add(snapshot.manifest_list)
+                found |= {manifest.manifest_path for manifest in snapshot.manifests(table.io)}
+        return found
+
+    def _entries(self, table: Table) -> list[DataFile]:
+        snapshot = table.current_snapshot()
+        if snapshot is None:
+            return []
+        return [
+            entry.data_file
+            for manifest in snapshot.manifests(table.io)
+            for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True)
+        ]
+
+    def _list_files(
+        self,
+        transaction: Transaction,
+        change: TableChange,
+        added: Sequence[Footer],
+        gone: Sequence[DataFile],
+        summary: Mapping[str, str],
+    ) -> None:
+        metadata = transaction.table_metadata
+        before = [snapshot.snapshot_id for snapshot in metadata.snapshots]
+        tags = [n for name in metadata.refs if (n := _release_of(name)) is not None]
+        with ReplaceFiles(
+            transaction, self._files, {**summary, CONTENT_PROPERTY: change.wanted.content}
+        ) as replacing:
+            entries = data_files(added, metadata.schema(), metadata.spec(), metadata.properties)
+            for entry in entries:
+                replacing.append_data_file(entry)
+            for entry in gone:
+                replacing.delete_data_file(entry)
+        if change.forget:
+            _forget(transaction, tags, before)
+        if change.tag is not None:
+            _tag(transaction, change.tag, replacing.snapshot_id)
+
+    def _asking(self, table: str | None = None) -> contextlib.AbstractContextManager[None]:
+        what = f"{self._pipeline}: the Iceberg catalog" + (f", table {table}" if table else "")
+        return translated(what, self._secrets)
+
+
+def _path(location: str) -> str:
+    """The path of a location: some catalogs write `file:/x` for `file:///x`."""
+    return location.removeprefix("file://").rstrip("/")
+
+
+def _state(table: Table) -> TableState:
+    metadata = table.metadata
+    mapping = metadata.name_mapping()
+    told = {name: field.field_id or 0 for field in mapping or () for name in field.names}
+    schemas = [_schema_state(schema) for schema in metadata.schemas if _is_told(schema, told)]
+    contents, schema_of = {}, {}
+    for snapshot in metadata.snapshots:
+        content = snapshot.summary[CONTENT_PROPERTY] if snapshot.summary is not None else None
+        if content is not None:
+            contents[snapshot.snapshot_id] = str(content)
+            schema_of[snapshot.snapshot_id] = snapshot.schema_id or 0
+    tags = {
+        number: ref.snapshot_id
+        for name, ref in metadata.refs.items()
+        if ref.snapshot_ref_type == SnapshotRefType.TAG
+        and (number := _release_of(name)) is not None
+    }
+    current = table.current_snapshot()
+    return TableState(
+        location=metadata.location,
+        schema=_schema_state(metadata.schema()),
+        schemas=tuple(schemas),
+        cut=_cut(metadata.schema(), metadata.spec()),
+        current=current.snapshot_id if current is not None else None,
+        tags=tags,
+        contents=contents,
+        schema_of=schema_of,
+        names=frozenset(told),
+    )
+
+
+def _release_of(tag: str) -> int | None:
+    number = tag.removeprefix(TAG)
+    return int(number) if tag.startswith(TAG) and number.isdigit() else None
+
+
+def _schema_state(schema: Schema) -> SchemaState:
+    columns = schema_to_pyarrow(schema, include_field_ids=False)
+    return SchemaState(schema.schema_id, {field.name: _small(field.type) for field in columns})
+
+
+def _small(kind: pa.DataType) -> pa.DataType:
+    """The type as planning names it: pyiceberg says large where Iceberg knows no size."""
+    if pa.types.is_large_string(kind):
+        return pa.string()
+    if pa.types.is_large_binary(kind):
+        return pa.binary()
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return pa.list_(pa.field("element", _small(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(f.name, _small(f.type)) for f in kind])
+    return kind
+
+
+def _is_told(schema: Schema, told: Mapping[str, int]) -> bool:
+    return all(told.get(field.name) == field.field_id for field in schema.fields)
+
+
+def _iceberg_type(kind: pa.DataType) -> IcebergType:
+    return _fields({"column": kind})[0].field_type
+
+
+def _fields(columns: Mapping[str, pa.DataType]) -> list[NestedField]:
+    found = visit_pyarrow(
+        pa.schema([pa.field(name, kind) for name, kind in columns.items()]),
+        _ConvertToIcebergWithoutIDs(),
+    )
+    assert isinstance(found, Schema)
+    return list(found.fields)
+
+
+def _spec(schema: Schema, cut: Cut | None) -> PartitionSpec:
+    if cut is None:
+        return PartitionSpec()
+    return PartitionSpec(
+        PartitionField(
+            source_id=schema.find_field(cut.column).field_id,
+            field_id=PARTITION_FIELD_ID_START,
+            transform=_TRANSFORMS[cut.by],
+            name=_field_name(cut),
+        )
+    )
+
+
+def _field_name(cut: Cut) -> str:
+    return cut.column if cut.by == "identity" else f"{cut.column}_{cut.by}"
+
+
+def _cut(schema: Schema, spec: PartitionSpec) -> Cut | None:
+    kinds = {str(transform): by for by, transform in _TRANSFORMS.items()}
+    for field in spec.fields:
+        column = schema.find_column_name(field.source_id)
+        if column is not None and str(field.transform) in kinds:
+            by = kinds[str(field.transform)]
+            return Cut(column, by)  # type: ignore[arg-type]
+    return None
+
+
+def _recut(transaction: Transaction, cut: Cut | None) -> None:
+    with transaction.update_spec() as update:
+        for field in transaction.table_metadata.spec().fields:
+            update.remove_field(field.name)
+        if cut is not None:
+            update.add_field(cut.column, _TRANSFORMS[cut.by], _field_name(cut))
+
+
+def _change_columns(transaction: Transaction, change: SchemaChange) -> None:
+    if change.back_to is not None:
+        _back_to(transaction, change.back_to)
+        return
+    if change.is_none:
+        return
+    with transaction.update_schema(allow_incompatible_changes=True) as update:
+        for name in change.dropped:
+            update.delete_column((name,))
+        for name, kind in change.widened.items():
+            update.update_column((name,), _iceberg_type(kind))
+        for name, kind in change.added.items():
+            update.add_column((name,), _iceberg_type(kind))
+
+
+def _back_to(transaction: Transaction, schema_id: int) -> None:
+    if transaction.table_metadata.current_schema_id != schema_id:
+        transaction._apply((SetCurrentSchemaUpdate(schema_id=schema_id),))
+
+
+def _tag(transaction: Transaction, release: int, snapshot: int) -> None:
+    ManageSnapshots(transaction).create_tag(snapshot, f"{TAG}{release}").commit()
+
+
+def _forget(transaction: Transaction, tags: Sequence[int], snapshots: Sequence[int]) -> None:
+    if tags:
+        managing = ManageSnapshots(transaction)
+        for number in tags:
+            managing.remove_tag(f"{TAG}{number}")
+        managing.commit()
+    protected = {ref.snapshot_id for ref in transaction.table_metadata.refs.values()}
+    going = [number for number in snapshots if number not in protected]
+    if going:
+        ExpireSnapshots(transaction).by_ids(going).commit()
