@@ -148,10 +148,12 @@ def _check_not_corrected_before(
     lake: Lake, table_prefix: str, corrected: Sequence[CorrectedValues]
 ) -> None:
     before: dict[str, str] = {}
-    for entry in lake.bronze.entries(f"{table_prefix}{BATCH_FOLDER}/{CORRECTION_PREFIX}"):
-        batch_id = entry.key.rpartition("/")[2].removesuffix(".json")
+    for key in lake.bronze.list(f"{table_prefix}{BATCH_FOLDER}/"):
+        batch_id, _, kind = key.rpartition("/")[2].partition(".")
+        if kind != "json" or not batch_id.startswith(CORRECTION_PREFIX):
+            continue
         record = read_record(lake.bronze, table_prefix, batch_id)
-        if entry.key.endswith(".json") and record is not None and record.correction is not None:
+        if record is not None and record.correction is not None:
             before |= dict.fromkeys((row.row for row in record.correction.rows), batch_id)
     raise_problems(
         [
