@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 
 from prefect import flow
 from prefect.futures import PrefectFuture
+from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.dimensions import refresh_dimensions
@@ -89,7 +90,7 @@ def run_pipeline(
 
     Args:
         pipeline: Name of the pipeline (`ecommerce`).
-        run_date: The day to run for, inclusive; today (UTC) by default.
+        run_date: The day to run for, inclusive; by default that on which the run is to start (UTC).
         lake: Root folder of the lake; the environment's by default.
         bronze: Folder of bronze that another team wrote, read in place.
         source: A file or folder to land in bronze first.
@@ -109,6 +110,7 @@ def run_pipeline(
         now=datetime.now(UTC),
         token=secrets.token_hex(3),
         run_date=run_date,
+        due=_due(),
         lake=lake,
         bronze=bronze,
         gates=gates,
@@ -138,6 +140,12 @@ def run_pipeline(
     record, path = report(state, release, None)
     show_in_prefect(record, path)
     return RunOutcome(record, state.tables, path)
+
+
+def _due() -> date:
+    """The day on which the run was to start: one that is tried again after midnight is the same."""
+    scheduled = flow_run.get_scheduled_start_time()
+    return datetime.fromtimestamp(scheduled.timestamp(), UTC).date()
 
 
 def _run(state: RunState) -> int | None:

@@ -44,12 +44,14 @@ def result_keys(
     run_date: date,
     as_of: date | None,
     bronze: str = "",
+    mask: str | None = None,
     arriving: Collection[str] = (),
 ) -> dict[str, str]:
     """Return {layer.table: key} of the tables whose inputs are all known.
 
     `snapshots` are those that the run uses, by `dims.<name>`, `bronze` is where foreign bronze
-    lies, `arriving` the tables of which files are still to be landed.
+    lies, `mask` a fingerprint of the key that gold is masked with, `arriving` the tables of which
+    files are still to be landed.
     """
     common = [_LAYOUT, spec.pipeline, _base_hash(base)]
     keys: dict[str, str | None] = {
@@ -65,7 +67,6 @@ def result_keys(
         parts = {
             "logic": logic.silver,
             "spec": table.model_dump(mode="json", exclude={"description", "gates"}),
-            "pii": [e.model_dump(mode="json") for e in spec.pii if e.table == table.name],
             "bronze": [bronze, sorted(found.identities)],
             "run_date": run_date.isoformat() if _tells_the_day(table) else None,
         }
@@ -87,7 +88,7 @@ def result_keys(
             "spec": fact.model_dump(mode="json", exclude={"description", "min_rows"}),
             "run_date": run_date.isoformat(),
             "as_of": as_of.isoformat() if as_of else None,
-            "pii": [entry.model_dump(mode="json") for entry in spec.pii],
+            "masks": [mask, [entry.model_dump(mode="json") for entry in spec.pii]],
         }
         keys[name] = _key([*common, name], parts, fact.inputs, keys)
     computed = {f"silver.{table.name}" for table in spec.tables}

@@ -34,6 +34,7 @@ def open_run(
     now: datetime,
     token: str,
     run_date: date | None = None,
+    due: date | None = None,
     lake: str | None = None,
     bronze: str | None = None,
     gates: GateMode | None = None,
@@ -42,7 +43,7 @@ def open_run(
     memory_limit: str | None = None,
     backfill: str | None = None,
 ) -> RunState:
-    """Open a run of `pipeline`, of the day of `now` unless `run_date` is given.
+    """Open a run of `pipeline`, of `run_date`, else of the day when it was `due`, else of `now`.
 
     The run id begins with the start, so that ids sort by time; `token` keeps them apart. Where the
     day is one of a `backfill` that is open in this process, the run proceeds in its turn.
@@ -66,7 +67,7 @@ def open_run(
     context = RunContext(
         spec=spec,
         run_id=f"{now:%Y%m%dT%H%M%SZ}-{token}",
-        run_date=run_date or now.date(),
+        run_date=run_date or due or now.date(),
         started_at=now,
         settings=settings,
         lake=settings.lake(Path(bronze).absolute() if bronze is not None else None),

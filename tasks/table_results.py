@@ -24,6 +24,7 @@ from tasks.contracts.release import PublishedFile, PublishedTable
 from tasks.contracts.run_record import GateResult
 from tasks.contracts.table_result import TableResult
 from tasks.logic_fingerprint import logic_of_tables
+from tasks.masking import key_fingerprint
 from tasks.result_keys import result_keys
 from tasks.run_context import RunContext
 from tasks.run_state import RunState
@@ -36,7 +37,7 @@ def keys_of(
     state: RunState, snapshots: Mapping[str, PublishedTable], arriving: Iterable[str] = ()
 ) -> dict[str, str]:
     """Return the keys of the tables that a run whose base is settled computes."""
-    run = state.run
+    run, mask = state.run, state.run.mask_key
     return result_keys(
         run.spec,
         state.base,
@@ -46,6 +47,7 @@ def keys_of(
         run_date=run.run_date,
         as_of=run.as_of,
         bronze=run.lake.bronze.url("") if run.lake.foreign_bronze else "",
+        mask=key_fingerprint(mask.get_secret_value().encode()) if mask is not None else None,
         arriving=frozenset(arriving),
     )
 

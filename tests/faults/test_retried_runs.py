@@ -12,12 +12,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from prefect.runtime import flow_run
 from typer.testing import CliRunner
 
 import tasks.run_steps
@@ -38,6 +39,7 @@ pytestmark = [
 
 ROOT = Path(__file__).parents[2]
 DAY = date(2024, 1, 6)
+EVENING = datetime(2024, 1, 7, 23, 59, tzinfo=UTC)
 BROKEN = "attributed_purchases"
 BEHIND = {f"enriched.{n}" for n in (BROKEN, "cart_attribution", "daily_business_metrics")}
 
@@ -175,9 +177,9 @@ def test_a_flow_that_prefect_tries_again_goes_on_where_it_failed(
 ) -> None:
     ran = breaking(monkeypatch)
     again = run_pipeline.with_options(retries=1)
-    done = again(
-        "ecommerce", run_date=date(2024, 1, 7), lake=str(own_lake), bronze=str(small_bronze)
-    )
+    monkeypatch.setattr(flow_run, "get_scheduled_start_time", lambda: EVENING)
+    done = again("ecommerce", lake=str(own_lake), bronze=str(small_bronze))
+    assert done.record.run_date == EVENING.date()
     assert ran.count(BROKEN) == 2
     assert all(ran.count(name) == 1 for name in ran if f"enriched.{name}" not in BEHIND)
     reused = {t.table for t in done.record.tables if t.reused_from}
