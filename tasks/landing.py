@@ -34,10 +34,10 @@ from tasks.bronze_manifests import (
 from tasks.contracts.errors import IngestError
 from tasks.contracts.manifest import BatchRecord, Correction, ManifestFile
 from tasks.contracts.spec import Spec, Table
-from tasks.landing_checks import CheckedSource, check_sources
+from tasks.landing_checks import CheckedSource, check_sources, content_sha256
 from tasks.landing_rows import EngineLimits, write_rows
 from tasks.line_landing import write_lines
-from tasks.source_columns import file_sha256, place
+from tasks.source_columns import place
 from tasks.source_files import SourceFile
 
 NO_LIMITS = EngineLimits()
@@ -201,7 +201,7 @@ def land_batch(
             batch_id=batch_id,
             source_file=source.name,
             source_sha256=checked.sha256,
-            source_bytes=source.path.stat().st_size,
+            source_bytes=source.bytes,
             rows=total,
             partitions=tuple(sorted(staged)),
             columns=columns,
@@ -246,7 +246,7 @@ def _write(
         landed_on=landed_on,
         limits=limits,
     )
-    return columns, staged, file_sha256(source.path)
+    return columns, staged, content_sha256(source)
 
 
 def moment_text(landed_at: datetime) -> str:

@@ -15,6 +15,7 @@ from tasks.bronze_manifests import record_key
 from tasks.contracts.errors import IngestError
 from tasks.contracts.spec import Spec, Table
 from tasks.line_files import line_columns
+from tasks.mapped_rows import check_mapping, mapped_sha256
 from tasks.schema_drift import ReceivedColumn, compare_columns
 from tasks.source_columns import file_sha256, place, received_columns
 from tasks.source_files import SourceFile
@@ -47,7 +48,7 @@ def check_sources(
     faults: dict[str, str] = {}
     for source in sources:
         table_prefix = f"{prefix}{source.bronze}/"
-        sha256 = file_sha256(source.path)
+        sha256 = content_sha256(source)
         batch_id = batch_id_of(source.bronze, sha256)
         if store.exists(record_key(table_prefix, batch_id)):
             checked.append(CheckedSource(source, batch_id, sha256))
@@ -82,9 +83,17 @@ def partitions_of_batches(keys: Sequence[str], table_prefix: str) -> dict[str, s
     return found
 
 
+def content_sha256(source: SourceFile) -> str:
+    """Return the hash of all that the rows of `source` are made of."""
+    return file_sha256(source.path) if source.mapped is None else mapped_sha256(source.mapped)
+
+
 def _fitting_columns(
     table: Table, source: SourceFile
 ) -> tuple[tuple[ReceivedColumn, ...], tuple[str, ...]]:
+    if source.mapped is not None:
+        check_mapping(source, source.mapped)
+        return tuple(ReceivedColumn(c.name, "text", "text") for c in table.columns), ()
     received = line_columns(source) if table.landing == "lines" else received_columns(source)
     if received is None:
         return tuple(ReceivedColumn(c.name, "text", "text") for c in table.columns), ()

@@ -6,7 +6,8 @@ SQL itself (`landing_sql.py`), final names, manifests and commits (`landing.py`)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,6 +18,7 @@ import duckdb
 from tasks.contracts.errors import IngestError
 from tasks.contracts.spec import Table
 from tasks.landing_sql import identifier, landed_columns, partition_value, source_relation
+from tasks.mapped_rows import mapped_relation
 from tasks.schema_drift import ReceivedColumn
 from tasks.source_columns import place, readable
 from tasks.source_faults import fault_of
@@ -53,10 +55,9 @@ def write_rows(
     """
     landed = landed_columns(table, received, audit)
     select = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in landed.items())
-    with readable(source) as path:
-        names = [column.name for column in received]
+    names = [column.name for column in received]
+    with _relation(source, names) as (relation, path):
         query = f"SELECT {select}"
-        relation = source_relation(path, source.format, names)
         fixed = _fixed_partition(table, source, names, landed_on)
         try:
             with duckdb.connect() as engine:
@@ -84,6 +85,17 @@ def write_rows(
             raise _failure(source, path, table, error) from error
     columns = {str(name): str(kind) for name, kind, *_ in described}
     return columns, _staged_files(folder, table.partition.column)
+
+
+@contextmanager
+def _relation(source: SourceFile, names: Sequence[str]) -> Iterator[tuple[str, Path]]:
+    """Give the relation of a source's rows, and the file that it reads."""
+    if source.mapped is not None:
+        with mapped_relation(source, source.mapped) as (relation, folder):
+            yield relation, folder / "mapped.parquet"
+        return
+    with readable(source) as path:
+        yield source_relation(path, source.format, names), path
 
 
 def _set(engine: duckdb.DuckDBPyConnection, limits: EngineLimits, scratch: Path) -> None:

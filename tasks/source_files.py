@@ -17,6 +17,7 @@ from tasks.bronze_inventory import UNKNOWN_PARTITION
 from tasks.contracts.errors import IngestError
 from tasks.contracts.names import did_you_mean
 from tasks.contracts.spec import Spec, Table
+from tasks.mapped_sources import MappedFiles, find_mapped
 
 SourceFormat = Literal["csv", "jsonl", "parquet"]
 Compression = Literal["gzip", "zstd"]
@@ -42,7 +43,8 @@ class SourceFile:
     """A file to be landed. `name` is its path relative to the source, with `/`.
 
     `bronze` names the `table` as bronze does. `partition` is the value of the table's partition
-    folder in the path, decoded, if there is one.
+    folder in the path, decoded, if there is one. `mapped` are the files that its rows are made of,
+    where the table's `source` says so; `path` is the first of them.
     """
 
     table: str
@@ -52,6 +54,13 @@ class SourceFile:
     format: SourceFormat
     compression: Compression | None = None
     partition: str | None = None
+    mapped: MappedFiles | None = None
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all files that its rows are made of."""
+        paths = [self.path] if self.mapped is None else self.mapped.paths
+        return sum(path.stat().st_size for path in paths)
 
 
 def find_sources(spec: Spec, source: Path, files: Sequence[str] | None = None) -> list[SourceFile]:
@@ -75,8 +84,9 @@ def find_sources(spec: Spec, source: Path, files: Sequence[str] | None = None) -
         ]
     else:
         paths = [source] if single else [p for p in source.rglob("*") if _is_data(p, source)]
-    found = []
-    for path in paths:
+    limited = paths if single or files is not None else None
+    found = [_mapped(table, files, base) for table, files in find_mapped(spec, base, limited)]
+    for path in _others(spec, paths, base, found):
         relative = PurePosixPath(path.relative_to(base).as_posix())
         kind = _format_of(relative, must_be_known=single)
         if kind is not None:
@@ -87,6 +97,31 @@ def find_sources(spec: Spec, source: Path, files: Sequence[str] | None = None) -
         raise IngestError(f"{source}: no file to land; files end in {readable}")
     order = {table.name: number for number, table in enumerate(spec.tables)}
     return sorted(found, key=lambda file: (order[file.table], file.name))
+
+
+def _mapped(table: Table, files: MappedFiles, base: Path) -> SourceFile:
+    name = files.first.relative_to(base).as_posix()
+    return SourceFile(table.name, table.bronze_name, files.first, name, "parquet", mapped=files)
+
+
+def _others(
+    spec: Spec, paths: Sequence[Path], base: Path, found: Sequence[SourceFile]
+) -> list[Path]:
+    """The files that are none of a mapping's.
+
+    What comes along with mapped files and is of no table, nobody has asked for.
+    """
+    claimed = {path for source in found if source.mapped for path in source.mapped.paths}
+    others = [path for path in paths if path not in claimed]
+    if not found:
+        return others
+    tables = [table.bronze_name for table in spec.tables]
+    relative = {path: path.relative_to(base) for path in others}
+    return [
+        path
+        for path in others
+        if _table_of_name(path.name, tables) or set(relative[path].parts[:-1]) & set(tables)
+    ]
 
 
 def _below(source: Path, name: str) -> Path:
