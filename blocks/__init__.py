@@ -16,7 +16,10 @@ if TYPE_CHECKING:
         GcsLake,
         LocalLake,
         MedallionPlatform,
+        PostgresCatalog,
+        RestCatalog,
         S3Lake,
+        SqliteCatalog,
     )
 
 __all__ = [
@@ -25,7 +28,10 @@ __all__ = [
     "GcsLake",
     "LocalLake",
     "MedallionPlatform",
+    "PostgresCatalog",
+    "RestCatalog",
     "S3Lake",
+    "SqliteCatalog",
 ]
 
 

@@ -15,7 +15,10 @@ from prefect.blocks.core import Block
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import BlockDocument
 from prefect.exceptions import ObjectNotFound
+from pydantic import SecretStr
 
+from blocks.catalog_blocks import PostgresCatalog, RestCatalog, SqliteCatalog
+from blocks.catalog_settings import PostgresBase, PostgresSettings, RestBase, RestSettings
 from blocks.environment_files import DEPLOYMENTS_FOLDER, block_name, read_environment
 from blocks.gcp_keys import as_credentials
 from blocks.lake_blocks import GcsLake, LocalLake, S3Lake
@@ -54,10 +57,10 @@ def apply_environment(
     of this process override is left out: it is not the environment's. Raises ConfigurationError
     when the file is wrong or a secret that it refers to is missing; nothing is saved then.
     """
-    lake, warehouse, platform = _blocks_of(name, variables, folder)
+    parts = _blocks_of(name, variables, folder)
     with get_client(sync_client=True) as client:
         changes = []
-        for part in (lake, warehouse, platform):
+        for part in parts:
             if part is not None:
                 changes.append(_apply(client, part, block_name(name), dry_run))
         return changes
@@ -65,17 +68,20 @@ def apply_environment(
 
 def _blocks_of(
     name: str, variables: Mapping[str, str] | None, folder: Path
-) -> tuple[Block, Block | None, MedallionPlatform]:
+) -> tuple[Block | None, ...]:
+    """Make the blocks, those that the last one, the platform, refers to before it."""
     said = read_environment(name, folder)
     settings = settings_as_said(name, said, variables)
     lake = _lake_block(settings)
-    warehouse = _warehouse_block(settings)
+    warehouse, catalog = _warehouse_block(settings), _catalog_block(settings)
     decided = {field: getattr(settings, field) for field in EnvironmentDecisions.model_fields}
     if "threads" not in said:
         decided["threads"] = None  # as many as the worker has, not this machine
     mask_key = look_up(settings.mask_key, "mask_key")
-    platform = MedallionPlatform(**decided, lake=lake, warehouse=warehouse, mask_key=mask_key)
-    return lake, warehouse, platform
+    platform = MedallionPlatform(
+        **decided, lake=lake, warehouse=warehouse, catalog=catalog, mask_key=mask_key
+    )
+    return lake, warehouse, catalog, platform
 
 
 def _lake_block(settings: Settings) -> LocalLake | GcsLake | S3Lake:
@@ -100,6 +106,22 @@ def _warehouse_block(settings: Settings) -> DuckDbWarehouse | BigQueryDatasets |
         key = as_credentials(warehouse.credentials, "warehouse.credentials")
         return BigQueryDatasets(**plain, credentials=key)
     return DuckDbWarehouse(**plain)
+
+
+def _catalog_block(
+    settings: Settings,
+) -> SqliteCatalog | PostgresCatalog | RestCatalog | None:
+    catalog = settings.catalog
+    if catalog is None:
+        return None
+    held = {name: SecretStr(text) for name, text in catalog.secrets().items()}
+    if isinstance(catalog, RestSettings):
+        shared = {name: getattr(catalog, name) for name in RestBase.model_fields}
+        return RestCatalog(**shared, **held)
+    if isinstance(catalog, PostgresSettings):
+        shared = {name: getattr(catalog, name) for name in PostgresBase.model_fields}
+        return PostgresCatalog(**shared, **held)
+    return SqliteCatalog(database=catalog.database)
 
 
 def _apply(client: SyncPrefectClient, block: Block, name: str, dry_run: bool) -> BlockChange:

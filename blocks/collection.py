@@ -6,6 +6,7 @@ out. Does not belong here: a block.
 
 from __future__ import annotations
 
+from blocks.catalog_blocks import PostgresCatalog, RestCatalog, SqliteCatalog
 from blocks.lake_blocks import GcsLake, LocalLake, S3Lake
 from blocks.platform_block import MedallionPlatform
 from blocks.warehouse_blocks import BigQueryDatasets, DuckDbWarehouse
@@ -16,5 +17,8 @@ __all__ = [
     "GcsLake",
     "LocalLake",
     "MedallionPlatform",
+    "PostgresCatalog",
+    "RestCatalog",
     "S3Lake",
+    "SqliteCatalog",
 ]

@@ -1,7 +1,7 @@
 """The Prefect block that is one environment: where its data lies and how it is computed.
 
-Belongs here: composing the blocks of lake and warehouse with what else an environment decides.
-Does not belong here: what of it a run may override (`settings.py`).
+Belongs here: composing the blocks of lake, warehouse and catalog with what else an environment
+decides. Does not belong here: what of it a run may override (`settings.py`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, SecretStr
 
+from blocks.catalog_blocks import AnyCatalog
 from blocks.kept_schema import KeptSchema
 from blocks.lake_blocks import DOCUMENTATION, AnyLake, LocalLake
 from blocks.settings import EnvironmentDecisions
@@ -18,7 +19,7 @@ from blocks.warehouse_blocks import AnyWarehouse
 
 
 class MedallionPlatform(KeptSchema, EnvironmentDecisions, Block):
-    """One environment of the lakehouse: its lake, its warehouse, and how runs behave in it.
+    """One environment of the lakehouse: its lake, warehouse and catalog, and how runs behave in it.
 
     It is saved under the environment's name, which flows take as the parameter `environment`.
 
@@ -54,6 +55,11 @@ class MedallionPlatform(KeptSchema, EnvironmentDecisions, Block):
     warehouse: AnyWarehouse | None = Field(
         None, description="Block of the warehouse that published tables are loaded into."
     )
+    catalog: AnyCatalog | None = Field(
+        None,
+        description="Block of the Iceberg catalog that shows what is published; a SQLite file in "
+        "the lake without one, where that is a folder.",
+    )
     mask_key: SecretStr | None = Field(None, description="Key with which columns are masked.")
 
     def decisions(self) -> dict[str, Any]:
@@ -62,6 +68,8 @@ class MedallionPlatform(KeptSchema, EnvironmentDecisions, Block):
         said = plain | {"lake": _filled(self.lake.places()), "mask_key": self.mask_key}
         if self.warehouse is not None:
             said["warehouse"] = _filled(self.warehouse.warehouse())
+        if self.catalog is not None:
+            said["catalog"] = _filled(self.catalog.catalog())
         return {name: value for name, value in said.items() if value is not None}
 
 

@@ -19,6 +19,7 @@ from cli import (
     reading,
     running,
     watching,
+    syncing,
 )
 from tasks.contracts.errors import MedallionError
 
@@ -37,6 +38,7 @@ backfilling.register(app)
 watching.register(app)
 maintaining.register(app)
 reading.register(app)
+syncing.register(app)
 environments.register(app)
 
 

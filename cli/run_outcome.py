@@ -91,6 +91,7 @@ def run_document(
             gate.model_dump(include={"layer", "table", "check", "status", "observed", "threshold"})
             for gate in record.gates
         ],
+        "catalog": record.catalog.model_dump() if record.catalog is not None else None,
         "report": report,
         "error": record.error,
     }

@@ -20,6 +20,7 @@ from pydantic import Field
 from blocks.flow_settings import flow_settings
 from blocks.lake import Lake
 from tasks.assets import tell_of_release
+from tasks.catalog_steps import follow_in_catalog
 from tasks.contracts.errors import SpecError
 from tasks.contracts.release import Release
 from tasks.releases import roll_back
@@ -83,6 +84,8 @@ def rollback(
         )
     return release
 
+    if settings.catalog_of(order.lake) is not None:
+        follow_in_catalog(pipeline, quote(order.lake), quote(settings))  # type: ignore[call-overload]
 
 def _asked_at() -> datetime:
     """When the run was to start: a retry goes on with the same rollback."""

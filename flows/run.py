@@ -20,6 +20,7 @@ from flows.dimensions import refresh_dimensions
 from flows.ingest import ingest
 from tasks.assets import tell_of_release
 from tasks.contracts.release import PublishedTable
+from tasks.catalog_steps import load_catalog_client, show_in_catalog
 from tasks.contracts.run_record import GateMode, RunRecord
 from tasks.dbt_runs import warm_up
 from tasks.prefect_settings import changed_settings
@@ -122,6 +123,8 @@ def run_pipeline(
     warm_up(state.run.engine.cache, state.run.spec)
     try:
         if source is not None:
+    if state.run.settings.catalog_of(state.run.lake) is not None:
+        load_catalog_client()
             with state.stage("ingest"), changed_settings(NO_HEARTBEAT):
                 ingest(
                     pipeline,
@@ -197,6 +200,8 @@ def _publish(state: RunState, seen: Current) -> int:
     return release
 
 
+    if run.settings.catalog_of(run.lake) is not None:
+        show_in_catalog(state)
 def _refresh_dimensions(state: RunState) -> None:
     run = state.run
     with changed_settings(NO_HEARTBEAT):

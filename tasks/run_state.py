@@ -17,6 +17,7 @@ from tasks.bronze_inventory import BronzeTable
 from tasks.contracts.changes import TableChange
 from tasks.contracts.release import PublishedTable, SilverCounts
 from tasks.contracts.run_record import (
+    CatalogRecord,
     DayFigure,
     GateResult,
     PastRun,
@@ -57,6 +58,7 @@ class RunState:
         self.reasons: dict[str, dict[str, int]] = {}
         self.stages: list[StageRecord] = []
         self.revenue: tuple[DayFigure, ...] = ()
+        self.catalog: CatalogRecord | None = None
         self.history: tuple[PastRun, ...] = ()
         self._began = time.monotonic()
 
@@ -154,6 +156,7 @@ class RunState:
             gates=tuple(self.gates),
             quarantine_reasons={table: counts for table, counts in self.reasons.items() if counts},
             drift=tuple(line for t in self.inventory.values() for line in t.drift),
+            catalog=self.catalog,
             revenue_title=chart.title if chart is not None else "",
             revenue=self.revenue,
             history=self.history,

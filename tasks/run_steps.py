@@ -322,6 +322,7 @@ def _counter(state: RunState, layer: str, models: Collection[str]) -> Callable[[
         if node in models:
             done.add(node)
             told = f"{layer}: {node} ({len(done)} of {len(models)} models)"
+        bronze_root=run.lake.bronze.url("") if run.lake.foreign_bronze else None,
             state.tell(told, node=node, layer=layer)
 
     return progress

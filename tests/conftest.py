@@ -12,6 +12,8 @@ os.environ.setdefault("PREFECT_API_BLOCKS_REGISTER_ON_START", "false")
 os.environ.setdefault("PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION", "false")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "600")
+# Tests of the catalog ask for it; others are quicker without.
+os.environ.setdefault("MEDALLION_SYNC_CATALOG", "false")
 
 SHARED = Path(
     os.environ.get("MEDALLION_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data")

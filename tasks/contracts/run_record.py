@@ -107,6 +107,19 @@ class PastRun(_Record):
     quarantined_rows: int
 
 
+class CatalogRecord(_Record):
+    """What the Iceberg catalog shows after a run; without `release` there was a `problem`."""
+
+    release: int | None
+    tables: int = 0
+    changed: int = Field(0, description="Tables that were given other files by this run.")
+    seconds: float = 0.0
+    left_out: dict[str, str] = Field(
+        default_factory=dict, description="{table: why no Iceberg table can show it}"
+    )
+    problem: str = ""
+
+
 class RunRecord(_Record):
     """Everything that one run says of itself. Times are UTC."""
 
@@ -133,6 +146,9 @@ class RunRecord(_Record):
         description="{table: {reason: rows}}; a row that broke several rules counts in each.",
     )
     drift: tuple[str, ...] = Field((), description="Departures of bronze from the specification.")
+    catalog: CatalogRecord | None = Field(
+        None, description="What the Iceberg catalog shows; none where nothing was to be shown."
+    )
     revenue_title: str = "Net revenue by day"
     revenue: tuple[DayFigure, ...] = ()
     history: tuple[PastRun, ...] = Field((), description="Earlier runs, oldest first.")

@@ -10,6 +10,7 @@ import math
 
 from tasks.contracts.run_record import RunRecord
 from tasks.reports.carried_over import base_sentence, carried_sentence
+from tasks.reports.catalog_lines import catalog_lines
 from tasks.reports.gate_lists import breaches, tally, worst_first
 from tasks.reports.human_figures import count, duration, moment, size
 from tasks.reports.markdown_text import code, escaped, table
@@ -74,6 +75,7 @@ def run_summary_markdown(record: RunRecord) -> str:
         f"{duration(record.seconds)}, environment {escaped(record.environment)}, "
         f"gates {record.gate_mode}.",
         escaped(f"{base_sentence(record)} {carried_sentence(record)}".strip()),
+        escaped(" ".join(catalog_lines(record))),
     ]
     if record.error:
         blocks += ["## Error", _indented(record.error)]

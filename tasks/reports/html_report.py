@@ -21,6 +21,7 @@ from tasks.reports import (
     run_verdict,
     table_quality,
 )
+from tasks.reports.catalog_lines import catalog_lines
 from tasks.reports.printable_text import printable
 from tasks.reports.revenue_chart import revenue_chart
 from tasks.reports.row_flow import flow_picture, table_flows, total_flow
@@ -56,6 +57,7 @@ def html_report(record: RunRecord) -> str:
         tally=gate_lists.tally(record.gates),
         reasons=quarantine_reasons.tables_with_reasons(record),
         qualities=table_quality.table_qualities(record),
+        catalog_lines=catalog_lines(record),
         base_sentence=carried_over.base_sentence(record),
         untouched=quarantine_reasons.tables_without(record),
         revenue=revenue_chart(record.revenue),

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from tasks.contracts.run_record import GateResult, RunRecord, TableRecord
 from tasks.reports.carried_over import base_sentence, carried_sentence
+from tasks.reports.catalog_lines import catalog_lines
 from tasks.reports.gate_lists import breaches, layer_position
 from tasks.reports.human_figures import NOTHING, count, duration, plain_pair
 from tasks.reports.printable_text import printable
@@ -204,6 +205,7 @@ def _closing(record: RunRecord, report_path: str | None) -> Text:
     undone = [stage.stage for stage in not_done(record) if stage.status == "skipped"]
     if undone:
         lines.append(f"Not done: {', '.join(undone)}")
+    lines += [printable(line) for line in catalog_lines(record)]
     if report_path is not None:
         lines.append(f"Report: {report_path}")
     return Text("\n".join(lines), overflow="fold")
