@@ -22,10 +22,10 @@ from tasks.gates import row_gates
 from tasks.gold_base import merging_inputs
 from tasks.input_rows import InputRows
 from tasks.published_files import describe_table, flatten_partitions, with_carried
+from tasks.published_views import rows_sql
 from tasks.run_base import NOTHING as NO_BASE
 from tasks.run_base import Base
 from tasks.run_context import RunContext
-from tasks.sql_text import select_of
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def build_gold(
     its files.
     """
     selects = {
-        name: [select_of(run.urls(table))]
-        for name, table in tables.items()
+        name: [rows_sql(name, tables, run.paths)]
+        for name in tables
         if name.partition(".")[0] in ("silver", "enriched")
     }
     outputs, partitions, carried, only_rows = {}, {}, {}, {}
