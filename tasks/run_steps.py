@@ -19,6 +19,7 @@ from tasks.changed_days import NOTHING
 from tasks.contracts.errors import PublishConflictError
 from tasks.contracts.release import Release
 from tasks.contracts.run_record import RunRecord, RunStatus, TableRecord
+from tasks.contracts.spec import Table
 from tasks.daily_files import files_of_run
 from tasks.dimensions import (
     Pointer,
@@ -51,6 +52,13 @@ from tasks.silver import (
 )
 from tasks.silver_inputs import models_of
 from tasks.specs import spec_fingerprint
+from tasks.staging import (
+    build_staged,
+    carried_tables,
+    describe_staged,
+    judge_staged,
+    staged_models,
+)
 from tasks.table_results import build_of, cleared_away, keep_result, take_over
 
 
@@ -89,6 +97,13 @@ def build_silver_models(state: RunState, tables: list[str], snapshots: list[str]
             state.tables[f"silver.{table}"] = base.release.tables[f"silver.{table}"]
     due = [table for table in tables if table not in carried and not _reuse_silver(state, table)]
     if not due and not snapshots:
+    staged = [table for table in due if run.spec.table(table).silver_as == "view"]
+    if staged:
+        told = [model for table in staged for model in staged_models(run.spec.table(table))]
+        progress = _counter(state, "silver", told)
+        views = build_staged(run, state.inventory, staged, state.tables, progress)
+        state.builds.update(dict.fromkeys(staged, views))
+        due = [table for table in due if table not in staged]
         return
     models = [model for table in due for model in models_of(run.spec.table(table))]
     models += [f"{name}_snapshot" for name in snapshots]
@@ -110,6 +125,9 @@ def register_silver(state: RunState, table: str) -> None:
     run = state.run
     entry = run.spec.table(table)
     name, rejects = f"silver.{table}", f"silver.{entry.quarantine_name}"
+    if entry.silver_as == "view":
+        _register_view(state, entry)
+        return
     made, reused = state.builds[table], state.reused.get(name)
     if reused is None:
         silver, quarantine = describe_silver(run, entry, made, state.base)
@@ -130,6 +148,23 @@ def register_silver(state: RunState, table: str) -> None:
 
 
 def _reuse_silver(state: RunState, table: str) -> bool:
+def _register_view(state: RunState, table: Table) -> None:
+    """Describe a table of which silver is a view, or carry it over, and judge it."""
+    run, name, found = state.run, f"silver.{table.name}", state.inventory[table.name]
+    made, release = state.builds[table.name], state.base.release
+    if state.kept(name) is not None and release is not None:
+        tables = carried_tables(release, table)
+    else:
+        tables = describe_staged(run, table, found, made)
+    run.send(*tables.values())
+    judged = judge_staged(run, table, found, made.counts[table.name], tables, made.nodes)
+    state.tables |= tables
+    state.changes[name] = silver_change(table, made)
+    state.records[name] = judged.record
+    state.reasons[table.name] = dict(judged.reasons)
+    state.judge(judged.gates)
+
+
     """Take over what another run has made of a silver table, if it has."""
     result = take_over(state, f"silver.{table}")
     if result is None:
