@@ -173,6 +173,8 @@ class RunState:
             "files_carried": len(table.files) - len(own.files),
         }
         if record.table in self.reused:
+        if table.view is not None:  # nothing of it lies in files
+            figures["rows_carried"] = table.rows if self.kept(record.table) else 0
             figures["reused_from"] = self.reused[record.table].run_id
         bare = record.table.partition(".")[2]
         if record.layer == "silver" and bare in self.inventory:
