@@ -11,6 +11,7 @@ import sys
 import typer
 
 from cli import (
+    automating,
     backfilling,
     compiling,
     environments,
@@ -18,8 +19,8 @@ from cli import (
     planning,
     reading,
     running,
-    watching,
     syncing,
+    watching,
 )
 from tasks.contracts.errors import MedallionError
 
@@ -37,9 +38,10 @@ compiling.register(app)
 backfilling.register(app)
 watching.register(app)
 maintaining.register(app)
-reading.register(app)
 syncing.register(app)
+reading.register(app)
 environments.register(app)
+automating.register(app)
 
 
 def main() -> None:

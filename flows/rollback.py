@@ -23,6 +23,7 @@ from tasks.assets import tell_of_release
 from tasks.catalog_steps import follow_in_catalog
 from tasks.contracts.errors import SpecError
 from tasks.contracts.release import Release
+from tasks.quality_events import emit, rollback_event
 from tasks.releases import roll_back
 from tasks.retrying import patient
 from tasks.run_names import run_name
@@ -72,6 +73,7 @@ def rollback(
     settings = flow_settings(environment, lake_root=lake)
     order = Order(settings.lake(), known_pipeline(pipeline), to, _asked_at())
     release: Release = patient(publish_again, settings)(to, quote(order))  # type: ignore[call-overload]
+    emit([rollback_event(release, settings.environment)])
     with contextlib.suppress(SpecError):  # perhaps what the rollback is for
         tell_of_release(
             load_spec(pipeline),
@@ -82,10 +84,10 @@ def rollback(
             run_id=release.run_id,
             repeats=to,
         )
-    return release
-
     if settings.catalog_of(order.lake) is not None:
         follow_in_catalog(pipeline, quote(order.lake), quote(settings))  # type: ignore[call-overload]
+    return release
+
 
 def _asked_at() -> datetime:
     """When the run was to start: a retry goes on with the same rollback."""

@@ -18,6 +18,7 @@ from prefect.artifacts import (
 )
 
 from tasks.contracts.run_record import RunRecord
+from tasks.quality_events import emit, run_events
 from tasks.reports.artifacts import (
     gate_rows,
     lineage_markdown,
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
 
 
 def show_in_prefect(record: RunRecord, report: str) -> None:
-    """Attach the run's summary, report, gates, tables and lineage to the current flow run."""
+    """Attach the run's summary, report, gates, tables and lineage to the current flow run.
+
+    What somebody may have to react to is also told as events.
+    """
     key, run = _key(record.pipeline), of_run(record)
     create_markdown_artifact(
         f"{run_summary_markdown(record)}\n\nReport: `{report}`\n",
@@ -63,6 +67,7 @@ def show_in_prefect(record: RunRecord, report: str) -> None:
             key=f"{key}-lineage",
             description=f"What each table of {run} is made of",
         )
+    emit(run_events(record))
 
 
 class Progress:

@@ -24,6 +24,7 @@ from cli.app import app
 from flows.backfill import backfill
 from flows.ingest import ingest
 from flows.maintain import maintain
+from flows.quality_sensor import quality_sensor
 from flows.rollback import rollback
 from flows.run import run_pipeline
 from flows.watch import process_arrivals
@@ -89,7 +90,15 @@ def test_arrivals_of_a_pipeline_start_its_deployment(entry: dict[str, Any]) -> N
     assert set(trigger.parameters or ()) <= set(inspect.signature(flow_of(entry).fn).parameters)
 
 
-EACH_PIPELINE = [run_pipeline, ingest, process_arrivals, maintain, backfill, rollback]
+EACH_PIPELINE = [
+    run_pipeline,
+    ingest,
+    process_arrivals,
+    maintain,
+    backfill,
+    rollback,
+    quality_sensor,
+]
 
 
 @pytest.mark.parametrize("flow", EACH_PIPELINE, ids=lambda f: f.name)

@@ -1,0 +1,156 @@
+"""The shipped automations in a real Prefect API: saved once, and doing what they are for."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from prefect import flow
+from prefect.blocks.notifications import SlackWebhook
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import StateType
+from prefect.events import emit_event
+from prefect.events.worker import EventsWorker
+from prefect.server.events.schemas.automations import EventTrigger
+from prefect.server.events.schemas.events import ReceivedEvent
+from prefect.states import Crashed, Pending, Running
+
+from blocks.automations import AUTOMATIONS_FOLDER, apply_automations
+from tasks.contracts.errors import ConfigurationError
+from tasks.quality_events import GATE_BREACHED, QualityEvent, emit, resource_prefix
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_api")]
+TAG = {"prefect.resource.id": "prefect.tag.medallion", "prefect.resource.role": "tag"}
+
+
+@flow
+def any_flow() -> None:
+    """Stands for a flow that a deployment runs."""
+
+
+@pytest.fixture
+def client(prefect_api: None) -> Iterator[SyncPrefectClient]:
+    """The API, from which what a test saved is removed."""
+    with get_client(sync_client=True) as opened:
+        yield opened
+        for automation in opened.read_automations():
+            if automation.name.startswith("medallion"):
+                opened.delete_automation(automation.id)
+        for deployment in opened.read_deployments():
+            if deployment.name == "a-deployment":
+                opened.delete_deployment(deployment.id)
+
+
+def deployed(client: SyncPrefectClient) -> UUID:
+    return client.create_deployment(
+        client.create_flow(any_flow), "a-deployment", concurrency_limit=1, tags=["medallion"]
+    )
+
+
+def applied(environment: str, **options: object) -> dict[str, tuple[str, tuple[str, ...]]]:
+    changes = apply_automations(environment, prefix=resource_prefix(environment), **options)
+    return {change.name: (change.status, change.fields) for change in changes}
+
+
+ZOMBIES = "medallion: runs without a heartbeat"
+
+
+def test_automations_are_saved_where_they_differ(client: SyncPrefectClient, tmp_path: Path) -> None:
+    assert applied("local", dry_run=True)[ZOMBIES][0] == "created"
+    assert client.read_automations_by_name(ZOMBIES) == []
+    assert {status for status, _ in applied("local").values()} == {"created"}
+    assert {status for status, _ in applied("local").values()} == {"unchanged"}
+    folder = shutil.copytree(AUTOMATIONS_FOLDER, tmp_path / "automations")
+    file = folder / "zombie-runs.yml"
+    file.write_text(file.read_text().replace("within: 600", "within: 300"))
+    assert applied("local", folder=folder)[ZOMBIES] == ("changed", ("trigger",))
+    (saved,) = client.read_automations_by_name(ZOMBIES)
+    assert saved.trigger.within.total_seconds() == 300
+    with pytest.raises(ConfigurationError, match="no block slack-webhook/medallion-dev; create"):
+        applied("dev")
+
+
+def test_a_gate_that_stops_a_run_pauses_its_deployment_in_production(
+    client: SyncPrefectClient,
+) -> None:
+    # Nobody listens there: a notification that fails keeps no other action from being taken.
+    SlackWebhook(url="https://127.0.0.1:9/services/a/b/c").save("medallion-prod", overwrite=True)
+    assert "medallion prod: a gate stopped a run" in applied("prod")
+    deployment = deployed(client)
+    related = [
+        {"prefect.resource.id": f"prefect.deployment.{deployment}", "prefect.resource.role": role}
+        for role in ("deployment",)
+    ]
+    for status in ("warn", "fail"):
+        labels = {"medallion.gate.status": status}
+        resource = {"prefect.resource.id": "medallion-prod.ecommerce.silver.orders", **labels}
+        assert client.read_deployment(deployment).paused is False
+        emit_event(GATE_BREACHED, resource, related=related, payload={"pipeline": "ecommerce"})
+    EventsWorker.drain_all(timeout=10)
+    deadline = time.monotonic() + 60
+    while not client.read_deployment(deployment).paused:
+        assert time.monotonic() < deadline, "the deployment was not paused"
+        time.sleep(0.2)
+
+
+def test_a_run_that_is_taken_for_dead_frees_the_slot_of_its_deployment(
+    client: SyncPrefectClient,
+) -> None:
+    applied("local")
+    (saved,) = client.read_automations_by_name(ZOMBIES)
+    (action,) = saved.actions
+    assert (action.type, action.state) == ("change-flow-run-state", StateType.CRASHED)
+    deployment = deployed(client)
+    first, second = (client.create_flow_run_from_deployment(deployment).id for _ in range(2))
+    for state in (Pending(), Running()):
+        assert client.set_flow_run_state(first, state).status.value == "ACCEPT"
+    waits = client.set_flow_run_state(second, Pending())
+    assert waits.state is not None
+    assert waits.state.name == "AwaitingConcurrencySlot"
+    client.set_flow_run_state(first, Crashed(message=action.message))
+    assert client.set_flow_run_state(second, Pending()).state.type is StateType.PENDING
+
+
+def test_silence_after_a_heartbeat_is_what_tells_of_a_dead_worker(
+    client: SyncPrefectClient,
+) -> None:
+    applied("local")
+    (saved,) = client.read_automations_by_name(ZOMBIES)
+    trigger = EventTrigger.model_validate(json.loads(saved.trigger.model_dump_json()))
+    run = {"prefect.resource.id": f"prefect.flow-run.{uuid4()}"}
+
+    def event(name: str, *related: dict[str, str]) -> ReceivedEvent:
+        given = {"event": name, "resource": run, "related": related, "id": uuid4()}
+        return ReceivedEvent.model_validate({"occurred": datetime.now(UTC), **given})
+
+    heartbeat = event("prefect.flow-run.heartbeat", TAG)
+    assert trigger.starts_after(heartbeat.event)
+    assert trigger.covers(heartbeat)
+    assert not trigger.covers(event("prefect.flow-run.heartbeat"))
+    for ends in ("Completed", "Failed", "Crashed", "Cancelled", "AwaitingRetry", "Suspended"):
+        assert trigger.expects(f"prefect.flow-run.{ends}")
+    assert not trigger.expects("prefect.flow-run.Running")
+
+
+def test_what_a_run_tells_reaches_the_api(client: SyncPrefectClient) -> None:
+    resource = f"medallion.{uuid4()}"
+    emit(
+        [
+            QualityEvent(
+                GATE_BREACHED, resource, {"check": "schema"}, {"medallion.gate.status": "fail"}
+            )
+        ]
+    )
+    EventsWorker.drain_all(timeout=10)
+    wanted = {"filter": {"resource": {"id": [resource]}}}
+    deadline = time.monotonic() + 30
+    while not (found := client._client.post("/events/filter", json=wanted).json()["events"]):
+        assert time.monotonic() < deadline, "the event was not received"
+        time.sleep(0.2)
+    assert (found[0]["event"], found[0]["payload"]) == (GATE_BREACHED, {"check": "schema"})
