@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tasks.contracts.errors import MedallionError
-from tasks.contracts.warehouse import Event, LoadEvent, WarehouseTable
+from tasks.contracts.warehouse import DbtTarget, Event, LoadEvent, WarehouseTable
 
 
 class WarehouseError(MedallionError):
@@ -55,8 +55,14 @@ class Warehouse(Protocol):
     def counts(self, table: WarehouseTable) -> dict[str | None, int]:
         """Return the rows by partition; None stands for all of a table without any."""
 
-    def promote(self, source: str, layer: str, tables: Sequence[str]) -> dict[str, int]:
-        """Put `tables` of layer `source` in place of those of `layer`; return their rows."""
+    def rows(self, layer: str, tables: Sequence[str]) -> dict[str, int]:
+        """Return how many rows each of `tables` of `layer` has."""
+
+    def promote(self, source: str, layer: str, tables: Sequence[str]) -> None:
+        """Put `tables` of layer `source` in place of those of `layer`, each at once."""
+
+    def dbt_target(self, building: str) -> DbtTarget:
+        """Return where dbt builds gold, in layer `building`, of the other layers."""
 
     def close(self) -> None:
         """Let go of connections."""

@@ -18,9 +18,10 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.dimensions import refresh_dimensions
 from flows.ingest import ingest
+from flows.sync import load_release
 from tasks.assets import tell_of_release
-from tasks.contracts.release import PublishedTable
 from tasks.catalog_steps import load_catalog_client, show_in_catalog
+from tasks.contracts.release import PublishedTable
 from tasks.contracts.run_record import GateMode, RunRecord
 from tasks.dbt_runs import warm_up
 from tasks.prefect_settings import changed_settings
@@ -44,6 +45,7 @@ from tasks.run_steps import (
     register_silver,
     report,
 )
+from tasks.warehouse_steps import open_load
 
 # A flow's end waits for its heartbeat, up to a second; the run's own speaks for its subflows.
 NO_HEARTBEAT = {"flows": {"heartbeat_frequency": None}}
@@ -121,10 +123,10 @@ def run_pipeline(
         backfill=backfill,
     )
     warm_up(state.run.engine.cache, state.run.spec)
-    try:
-        if source is not None:
     if state.run.settings.catalog_of(state.run.lake) is not None:
         load_catalog_client()
+    try:
+        if source is not None:
             with state.stage("ingest"), changed_settings(NO_HEARTBEAT):
                 ingest(
                     pipeline,
@@ -135,7 +137,7 @@ def run_pipeline(
                 )
         release = _run(state)
     except Exception as error:
-        record, path = report(state, None, str(error) or type(error).__name__)
+        record, path = report(state, state.published, str(error) or type(error).__name__)
         show_in_prefect(record, path)
         raise RunFailedError(record, path) from error
     finally:
@@ -187,6 +189,7 @@ def _publish(state: RunState, seen: Current) -> int:
     """Publish on what the run has seen; a day of a backfill on what the day before it left."""
     run = state.run
     release = publish_release(state, seen if state.turns is None else state.turns.seen)
+    state.published = release
     if state.turns is not None:
         state.turns.seen = read_current(run.lake, run.pipeline)
     tell_of_release(
@@ -197,11 +200,11 @@ def _publish(state: RunState, seen: Current) -> int:
         run_date=run.run_date.isoformat(),
         run_id=run.run_id,
     )
+    if run.settings.catalog_of(run.lake) is not None:
+        show_in_catalog(state)
     return release
 
 
-    if run.settings.catalog_of(run.lake) is not None:
-        show_in_catalog(state)
 def _refresh_dimensions(state: RunState) -> None:
     run = state.run
     with changed_settings(NO_HEARTBEAT):
@@ -239,11 +242,31 @@ def _build_gold(state: RunState) -> None:
     state.pass_gate("gold")
 
 
+def _load_warehouse(state: RunState) -> None:
+    """Load what was published; what fails here is loaded by the next run, or by `sync`."""
+    run = state.run
+    load = open_load(
+        run.settings,
+        run.lake,
+        run.mirror,
+        run.spec,
+        run_id=run.run_id,
+        work=run.work_folder / "warehouse",
+    )
+    try:
+        load_release(load, run.settings, run.engine)
+    finally:
+        load.close()
+        state.records.update(load.records)
+        state.judge(load.gates)
+
+
 _STEPS: dict[str, Callable[[RunState], None]] = {
     "dimensions": _refresh_dimensions,
     "silver": _build_silver,
     "enriched": _enrich,
     "gold": _build_gold,
+    "warehouse": _load_warehouse,
 }
 
 

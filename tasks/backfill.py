@@ -20,7 +20,7 @@ from tasks.contracts.release import Release
 from tasks.contracts.spec import Spec
 from tasks.releases import Current
 
-IN_TURN = ("dimensions", "publish")
+IN_TURN = ("dimensions", "publish", "warehouse")
 MOST_DAYS = 3700
 
 

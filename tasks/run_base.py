@@ -38,12 +38,20 @@ def choose_base(
     logic_fingerprint: str,
     run_date: date,
     full_refresh: bool,
+    gold_elsewhere: bool = False,
 ) -> Base:
-    """Tell whether `release` is a base for a run; it is not for an earlier day or other rules."""
+    """Tell whether `release` is a base for a run; it is not for an earlier day or other rules.
+
+    Where gold is `gold_elsewhere`, in the warehouse, no release need have it.
+    """
     if release is None:
         return Base(None, "there is no release yet")
     number = release.release
-    absent = [name for name in computed_tables(spec) if name not in release.tables]
+    absent = [
+        name
+        for name in computed_tables(spec)
+        if name not in release.tables and not (gold_elsewhere and name.startswith("gold."))
+    ]
     obstacles = {
         "a full refresh was asked for": full_refresh,
         f"release {number} does not say which bronze it was made of": not release.bronze,

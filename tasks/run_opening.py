@@ -22,6 +22,7 @@ from tasks.masking import needs_key
 from tasks.run_context import RunContext
 from tasks.run_state import RunState
 from tasks.specs import load_spec
+from tasks.warehouse_gold import check_warehouse
 
 log = logging.getLogger("medallion")
 _OPEN: dict[str, RunState] = {}
@@ -53,6 +54,7 @@ def open_run(
     settings = flow_settings(environment, lake_root=lake, gates=gates, memory_limit=memory_limit)
     for transform in spec.transforms:
         check_transform(transform)
+    check_warehouse(settings, spec)
     if bronze is not None and not Path(bronze).is_dir():
         raise ConfigurationError(f"--bronze {bronze}: no such folder")
     artifact = artifact_in_force(pipeline, settings.environment)

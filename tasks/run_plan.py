@@ -20,7 +20,8 @@ from tasks.contracts.spec import GoldFact, Spec, Table, Transform
 from tasks.run_base import Base, depends_on_the_day
 
 Action = Literal["verify", "compute", "update", "reuse", "keep"]
-ORDER = ("bronze", "dimensions", "silver", "enriched", "gold", "publish")
+ORDER = ("bronze", "dimensions", "silver", "enriched", "gold", "publish", "warehouse")
+WarehouseUse = Literal["load", "gold"]  # it is loaded, or computes gold as well
 _MOST_NAMED = 3
 
 
@@ -102,6 +103,7 @@ def plan_run(
     follows: int | None,
     snapshots: Mapping[str, SnapshotPlan],
     arriving: Mapping[str, int] | None = None,
+    warehouse: WarehouseUse | None = None,
 ) -> RunPlan:
     """Return the plan of a run.
 
@@ -123,13 +125,23 @@ def plan_run(
     planned["gold"] = [_fact(fact, base, run_date, as_of, known) for fact in spec.gold]
 
     left_out = {}
-    for stage in ORDER[:-1]:
+    for stage in ORDER[: ORDER.index("publish")]:
         if stage not in stages:
             left_out[stage] = f"environment '{environment}' does not run it"
         elif not planned[stage]:
             left_out[stage] = f"{spec.pipeline} declares none"
     if not publishes:
         left_out["publish"] = f"environment '{environment}' publishes nothing"
+    if warehouse == "gold" and "gold" not in left_out:
+        left_out["gold"] = "the warehouse computes it, of what is published"
+        planned["warehouse"] = [
+            PlannedTable(f"gold.{fact.name}", "compute", "in the warehouse")
+            for fact in spec.gold
+            if not fact.internal
+        ]
+    if warehouse is not None and "publish" in left_out:
+        left_out["warehouse"] = "nothing new is published"
+    not_there = () if warehouse is not None else ("warehouse",)
     told = _told(base)
     return RunPlan(
         tuple(
@@ -139,7 +151,7 @@ def plan_run(
                 tuple(planned.get(stage, ())),
             )
             for stage in ORDER
-            if stage not in left_out
+            if stage not in left_out and stage not in not_there
         ),
         left_out,
     )
@@ -279,6 +291,7 @@ def _told(base: Base) -> dict[str, str]:
         "silver": silver,
         "enriched": derived,
         "gold": derived,
+        "warehouse": "partitions that differ from what was loaded last are replaced",
     }
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from blocks.settings import Settings
 from tasks.backfill import published_days, standing_releases
 from tasks.bronze_inventory import take_inventory
 from tasks.bronze_manifests import record_key
@@ -23,7 +24,7 @@ from tasks.landing_checks import check_sources
 from tasks.logic_fingerprint import logic_fingerprint
 from tasks.releases import Current, list_releases, missing_files, read_base, read_current
 from tasks.run_base import Base, choose_base, settle_base, taken_away
-from tasks.run_plan import RunPlan, SnapshotPlan, plan_run
+from tasks.run_plan import RunPlan, SnapshotPlan, WarehouseUse, plan_run
 from tasks.run_state import RunState
 from tasks.silver import with_parents
 from tasks.source_files import find_sources
@@ -53,6 +54,7 @@ def look_for_base(state: RunState) -> Current:
         logic_fingerprint=logic_fingerprint(run.pipeline),
         run_date=run.run_date,
         full_refresh=run.full_refresh,
+        gold_elsewhere=run.settings.gold_engine == "warehouse",
     )
     if state.base.release is not None:
         missing = missing_files(run.lake, state.base.release)
@@ -117,6 +119,7 @@ def make_plan(
         follows=follows,
         snapshots=snapshots,
         arriving=arriving,
+        warehouse=_warehouse_use(run.settings),
     )
     if run.full_refresh or not plan.computed:
         return plan
@@ -124,6 +127,12 @@ def make_plan(
     keys = keys_of(state, known, coming)
     state.results = find_results(run, {n: keys[n] for n in plan.computed if n in keys})
     return plan.reusing({name: result.run_id for name, result in state.results.items()})
+
+
+def _warehouse_use(settings: Settings) -> WarehouseUse | None:
+    if not settings.load_warehouse:
+        return None
+    return "gold" if settings.gold_engine == "warehouse" else "load"
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ class RunState:
         self.base = Base(None)
         self.plan: RunPlan | None = None
         self.turns: Turns | None = None
+        self.published: int | None = None  # the release, once it is
         self.inventory: dict[str, BronzeTable] = {}
         self.changes: dict[str, TableChange] = {}
         self.builds: dict[str, SilverBuild] = {}

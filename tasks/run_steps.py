@@ -17,7 +17,7 @@ from prefect.cache_policies import NO_CACHE
 from tasks.audit import daily_figures, past_runs, write_record
 from tasks.changed_days import NOTHING
 from tasks.contracts.errors import PublishConflictError
-from tasks.contracts.release import Release
+from tasks.contracts.release import Release, WarehouseGold
 from tasks.contracts.run_record import RunRecord, RunStatus, TableRecord
 from tasks.contracts.spec import Table
 from tasks.daily_files import files_of_run
@@ -60,6 +60,7 @@ from tasks.staging import (
     staged_models,
 )
 from tasks.table_results import build_of, cleared_away, keep_result, take_over
+from tasks.warehouse_gold import gold_elsewhere
 
 
 @task(task_run_name="base", cache_policy=NO_CACHE, persist_result=False)
@@ -322,6 +323,7 @@ def publish_release(state: RunState, base: Current) -> int:
         artifact=run.artifact,
         bronze={n: tuple(sorted(t.identities)) for n, t in sorted(state.inventory.items())},
         counts=dict(sorted(state.silver_counts.items())),
+        warehouse_gold=_gold_elsewhere(state),
         tables=dict(sorted(state.tables.items())),
     )
     dims = {name: table for name, table in release.tables.items() if name.startswith("dims.")}
@@ -330,6 +332,13 @@ def publish_release(state: RunState, base: Current) -> int:
     if gone:
         raise PublishConflictError(f"{gone[0].path} was cleared away meanwhile; run again")
     return publish(run.lake, release, base).release
+
+
+def _gold_elsewhere(state: RunState) -> WarehouseGold | None:
+    settings = state.run.settings
+    if settings.gold_engine != "warehouse" or "gold" not in settings.stages:
+        return None
+    return gold_elsewhere(settings.warehouse, state.run.spec)
 
 
 @task(task_run_name="report", cache_policy=NO_CACHE, persist_result=False)

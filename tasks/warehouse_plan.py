@@ -14,6 +14,7 @@ from typing import Literal
 from tasks.contracts.release import PublishedFile, PublishedTable, Release
 from tasks.contracts.spec import Spec
 from tasks.contracts.warehouse import Grain, Standing, WarehouseTable
+from tasks.published_views import files_behind
 
 GoldEngine = Literal["duckdb", "warehouse"]
 _GRAINS: tuple[tuple[Grain, re.Pattern[str]], ...] = (
@@ -24,24 +25,24 @@ _GRAINS: tuple[tuple[Grain, re.Pattern[str]], ...] = (
 
 @dataclass(frozen=True)
 class PartLoad:
-    """A partition (None: the whole table) and the files that its rows are in; none: it goes."""
+    """A partition (None: the whole table), its rows and the files that they are in; none: it goes.
+
+    The files of a table that is a view are those that it reads.
+    """
 
     partition: str | None
     files: tuple[PublishedFile, ...]
-
-    @property
-    def rows(self) -> int:
-        return sum(file.rows for file in self.files)
+    rows: int
 
 
 @dataclass(frozen=True)
 class TableLoad:
-    """What of one table is replaced; `anew` where its columns or partitions are other ones."""
+    """What of one table is replaced, and the rows that each partition has in the end."""
 
     table: WarehouseTable
     parts: tuple[PartLoad, ...]
     expected: Mapping[str | None, int]
-    anew: bool = False
+    anew: bool = False  # it is made, with these columns and partitions, before
 
     @property
     def rows(self) -> int:
@@ -63,15 +64,20 @@ def loaded_tables(
     return [name for name in release.shown if name.partition(".")[0] in layers or name in inputs]
 
 
-def warehouse_table(name: str, table: PublishedTable) -> WarehouseTable:
+def warehouse_table(
+    name: str, table: PublishedTable, withheld: Collection[str] = ()
+) -> WarehouseTable:
     """Return the table of the warehouse that `name` (`layer.table`) of a release becomes.
 
     It is partitioned along the column that its files are cut along, if each tells its day or month.
+    Columns of silver and of enriched tables that are `withheld` stay in the lake.
     """
     layer, _, bare = name.partition(".")
     grain = _grain(table)
     column = table.partition_column if grain is not None else None
-    return WarehouseTable(layer, bare, dict(table.columns), column, grain)
+    hidden = withheld if layer != "gold" else ()
+    columns = {name: kind for name, kind in table.columns.items() if name not in hidden}
+    return WarehouseTable(layer, bare, columns, column, grain)
 
 
 def plan_load(
@@ -80,6 +86,7 @@ def plan_load(
     standing: Standing,
     known: Mapping[int, Release],
     fitting: Collection[str],
+    withheld: Collection[str] = (),
 ) -> list[TableLoad]:
     """Return what has to be replaced so that the warehouse shows `target`.
 
@@ -92,19 +99,20 @@ def plan_load(
     loads = []
     for name in names:
         table = target.tables[name]
-        wanted = warehouse_table(name, table)
-        parts = _parts(table, wanted)
-        expected = {partition: sum(f.rows for f in files) for partition, files in parts.items()}
+        wanted = warehouse_table(name, table, withheld)
+        parts = _parts(name, target, wanted)
+        expected = {partition: _rows(table, partition, files) for partition, files in parts.items()}
         anew = name not in fitting
         before: list[dict[str | None, tuple[PublishedFile, ...]] | None]
-        before = [_parts_of(release, name, wanted) for release in held]
+        before = [_parts_of(release, name, table, withheld) for release in held]
         if anew or standing.loaded is None or None in before:
             # In one piece: partitions that nobody remembers have to go as well.
-            loads.append(TableLoad(wanted, (PartLoad(None, table.files),), expected, anew))
+            whole = PartLoad(None, tuple(files_behind(name, target.tables)), table.rows)
+            loads.append(TableLoad(wanted, (whole,), expected, anew))
             continue
         candidates = {*parts, *(partition for each in before if each for partition in each)}
         changed = tuple(
-            PartLoad(partition, parts.get(partition, ()))
+            PartLoad(partition, parts.get(partition, ()), expected.get(partition, 0))
             for partition in sorted(candidates, key=str)
             if any(_differ(each or {}, parts, partition) for each in before)
         )
@@ -136,13 +144,13 @@ def _grain(table: PublishedTable) -> Grain | None:
 
 
 def _parts(
-    table: PublishedTable, wanted: WarehouseTable
+    name: str, release: Release, wanted: WarehouseTable
 ) -> dict[str | None, tuple[PublishedFile, ...]]:
     """Return the files by partition; those without rows belong to none, but tell the columns."""
     if wanted.partition_column is None:
-        return {None: table.files}
+        return {None: tuple(files_behind(name, release.tables))}
     parts: dict[str | None, tuple[PublishedFile, ...]] = {}
-    for file in table.files:
+    for file in release.tables[name].files:
         if file.rows:
             value = file.partition[wanted.partition_column].replace("-", "")
             parts[value] = (*parts.get(value, ()), file)
@@ -150,13 +158,18 @@ def _parts(
 
 
 def _parts_of(
-    release: Release | None, name: str, wanted: WarehouseTable
+    release: Release | None, name: str, wanted: PublishedTable, withheld: Collection[str]
 ) -> dict[str | None, tuple[PublishedFile, ...]] | None:
     """Return the files by partition as `release` lists them; None where that says nothing."""
     table = release.tables.get(name) if release is not None else None
-    if table is None or warehouse_table(name, table) != wanted:
+    if release is None or table is None or table.view != wanted.view:
         return None
-    return _parts(table, wanted)
+    one, other = (warehouse_table(name, each, withheld) for each in (table, wanted))
+    return _parts(name, release, other) if one == other else None
+
+
+def _rows(table: PublishedTable, partition: str | None, files: tuple[PublishedFile, ...]) -> int:
+    return table.rows if partition is None else sum(file.rows for file in files)
 
 
 def _differ(

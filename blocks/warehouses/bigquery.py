@@ -7,6 +7,7 @@ partitions are loaded, and which type a column has (`tasks/contracts/warehouse.p
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,12 +20,15 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_RETRY
 
-from blocks.gcp_keys import as_credentials
+from blocks.gcp_keys import as_credentials, key_text
 from blocks.warehouse import WarehouseError, WarehouseUnavailableError
 from blocks.warehouse_settings import BigQuerySettings
-from tasks.contracts.warehouse import Event, LoadEvent, WarehouseTable
+from tasks.contracts.warehouse import DbtTarget, Event, LoadEvent, WarehouseTable
 
 SCOPES = ["https://www.googleapis.com/auth/bigquery"]
+_DBT_THREADS = 4
+_KEY_VARIABLE = "DBT_ENV_SECRET_WAREHOUSE_KEY"  # dbt hides what variables of this kind hold
+_PLAIN_KEYS = ("type", "project_id", "client_email", "token_uri")
 _EVENTS = "_releases"
 _HISTORY = (
     bigquery.SchemaField("load", "STRING"),
@@ -66,8 +70,12 @@ class BigQuery:
         return [LoadEvent(*(row[name] for name in row.keys())) for row in rows]  # noqa: SIM118
 
     def record(self, load: str, release: int, run_id: str, event: Event) -> None:
-        said = (("load", "STRING", load), ("release", "INT64", release))
-        said += (("run_id", "STRING", run_id), ("event", "STRING", event))
+        said: tuple[tuple[str, str, str | int], ...] = (
+            ("load", "STRING", load),
+            ("release", "INT64", release),
+            ("run_id", "STRING", run_id),
+            ("event", "STRING", event),
+        )
         config = bigquery.QueryJobConfig(
             query_parameters=[bigquery.ScalarQueryParameter(*each) for each in said]
         )
@@ -137,12 +145,16 @@ class BigQuery:
         with _reported(table.label):
             return {row["part"]: row["held"] for row in self._ask(query)}
 
-    def promote(self, source: str, layer: str, tables: Sequence[str]) -> dict[str, int]:
+    def rows(self, layer: str, tables: Sequence[str]) -> dict[str, int]:
+        with _reported(layer):
+            found = {n: self._client.get_table(self.where(layer, n), retry=_AGAIN) for n in tables}
+        return {name: int(table.num_rows or 0) for name, table in found.items()}
+
+    def promote(self, source: str, layer: str, tables: Sequence[str]) -> None:
         config = bigquery.CopyJobConfig(
             write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
             create_disposition=bigquery.CreateDisposition.CREATE_IF_NEEDED,
         )
-        counts = {}
         with _reported(layer):
             self._make_dataset(layer)
             jobs = [
@@ -157,13 +169,38 @@ class BigQuery:
             ]
             for job in jobs:
                 job.result(retry=_AGAIN)
-            for name in tables:
-                promoted = self._client.get_table(self.where(layer, name), retry=_AGAIN)
-                counts[name] = int(promoted.num_rows)
-        return counts
+
+    def dbt_target(self, building: str) -> DbtTarget:
+        layers = ("silver", "dims", "enriched", "gold")
+        datasets = {layer: self._dataset(layer) for layer in layers}
+        connection: dict[str, object] = {
+            "type": "bigquery",
+            "project": self._settings.project,
+            "dataset": self._dataset(building),
+            "location": self._settings.location,
+            "threads": _DBT_THREADS,
+            "job_retries": 2,
+        }
+        if self._settings.endpoint is not None:
+            connection["api_endpoint"] = self._settings.endpoint
+        key = key_text(as_credentials(self._settings.credentials, "warehouse.credentials"))
+        if key is None:
+            method = {"method": "oauth"}
+            if self._settings.endpoint is not None:
+                method = {"method": "oauth-secrets", "token": "none"}  # a stand-in asks for none
+            return DbtTarget({**connection, **method}, datasets | {"gold": self._dataset(building)})
+        held = json.loads(key.get_secret_value())
+        profile = {name: held[name] for name in _PLAIN_KEYS if name in held}
+        profile["private_key"] = f"{{{{ env_var('{_KEY_VARIABLE}') }}}}"
+        return DbtTarget(
+            {**connection, "method": "service-account-json", "keyfile_json": profile},
+            datasets | {"gold": self._dataset(building)},
+            {_KEY_VARIABLE: held["private_key"]},
+        )
 
     def close(self) -> None:
-        self._client.close()
+        client: Any = self._client  # untyped
+        client.close()
 
     @property
     def _history(self) -> str:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Sequence
-from datetime import UTC
 from pathlib import Path
 
 import duckdb
 
 from blocks.warehouse import WarehouseError, WarehouseUnavailableError
 from blocks.warehouse_settings import DuckDbSettings
-from tasks.contracts.warehouse import Event, LoadEvent, WarehouseTable
+from tasks.contracts.warehouse import DbtTarget, Event, LoadEvent, WarehouseTable
 
+_NO_GOLD = "gold is not computed in a DuckDB file; set gold_engine to duckdb"
 _EVENTS = "_releases"
 _FORMATS = {"DAY": "%Y%m%d", "MONTH": "%Y%m", None: ""}
 
@@ -46,7 +46,7 @@ class DuckDbFile:
                 return []
             query = f"select load, release, run_id, event, at from {self._history}"  # noqa: S608
             rows = session.execute(query).fetchall()
-        return [LoadEvent(*row[:4], row[4].astimezone(UTC)) for row in rows]
+        return [LoadEvent(*row) for row in rows]
 
     def record(self, load: str, release: int, run_id: str, event: Event) -> None:
         with self._session("its history") as session:
@@ -95,8 +95,21 @@ class DuckDbFile:
             )
             return dict(counted.fetchall())
 
-    def promote(self, source: str, layer: str, tables: Sequence[str]) -> dict[str, int]:  # noqa: ARG002
-        raise WarehouseError("gold is not computed in a DuckDB file; set gold_engine to duckdb")
+    def rows(self, layer: str, tables: Sequence[str]) -> dict[str, int]:
+        with self._session(layer) as session:
+            counts = {
+                name: session.execute(f"select count(*) from {self.where(layer, name)}").fetchall()[  # noqa: S608
+                    0
+                ][0]
+                for name in tables
+            }
+        return {name: int(count) for name, count in counts.items()}
+
+    def promote(self, source: str, layer: str, tables: Sequence[str]) -> None:  # noqa: ARG002
+        raise WarehouseError(_NO_GOLD)
+
+    def dbt_target(self, building: str) -> DbtTarget:  # noqa: ARG002
+        raise WarehouseError(_NO_GOLD)
 
     def close(self) -> None:
         self._connection.close()

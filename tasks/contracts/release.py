@@ -53,6 +53,18 @@ class PublishedTable(_Document):
     files: tuple[PublishedFile, ...]
 
 
+class WarehouseGold(_Document):
+    """Where gold of a release is that the warehouse computes: the lake has no files of it.
+
+    The warehouse itself records of which release it shows gold.
+    """
+
+    kind: Literal["bigquery"] = "bigquery"
+    project: str
+    dataset: str
+    tables: tuple[str, ...] = Field(description="Their published names (`gold.fct_…`).")
+
+
 class SilverCounts(_Document):
     """How the bronze rows of one table that a release has seen were judged, all in all."""
 
@@ -96,6 +108,9 @@ class Release(_Document):
         None, description="The folder of that bronze, where it was read in place from elsewhere."
     )
     counts: dict[str, SilverCounts] = Field(default_factory=dict)
+    warehouse_gold: WarehouseGold | None = Field(
+        None, description="Where gold is, if the warehouse computes it."
+    )
     tables: dict[str, PublishedTable]
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -81,6 +81,19 @@ class Standing:
     def shows(self, release: int) -> bool:
         """Tell whether every table that is loaded is the one of `release`."""
         return self.loaded == release and not self.suspects - {release}
+
+
+@dataclass(frozen=True)
+class DbtTarget:
+    """Where dbt builds gold in a warehouse.
+
+    `connection` is the target of a profile, which names variables of the process for `secrets`;
+    `datasets` are {layer: dataset}.
+    """
+
+    connection: Mapping[str, object]
+    datasets: Mapping[str, str]
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass
