@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -22,8 +23,11 @@ from prefect.server.events.schemas.events import ReceivedEvent
 from prefect.states import Crashed, Pending, Running
 
 from blocks.automations import AUTOMATIONS_FOLDER, apply_automations
+from flows.quality_sensor import quality_sensor
+from flows.rollback import rollback
 from tasks.contracts.errors import ConfigurationError
-from tasks.quality_events import GATE_BREACHED, QualityEvent, emit, resource_prefix
+from tasks.quality_events import GATE_BREACHED, resource_prefix
+from tests.unit.cli.published_lake import two_releases
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_api")]
 TAG = {"prefect.resource.id": "prefect.tag.medallion", "prefect.resource.role": "tag"}
@@ -42,6 +46,9 @@ def client(prefect_api: None) -> Iterator[SyncPrefectClient]:
         for automation in opened.read_automations():
             if automation.name.startswith("medallion"):
                 opened.delete_automation(automation.id)
+        for block in opened.read_block_documents(include_secrets=False):
+            if block.block_type is not None and block.block_type.slug == "slack-webhook":
+                opened.delete_block_document(block.id)
         for deployment in opened.read_deployments():
             if deployment.name == "a-deployment":
                 opened.delete_deployment(deployment.id)
@@ -51,6 +58,17 @@ def deployed(client: SyncPrefectClient) -> UUID:
     return client.create_deployment(
         client.create_flow(any_flow), "a-deployment", concurrency_limit=1, tags=["medallion"]
     )
+
+
+def received(client: SyncPrefectClient, resource: str) -> list[dict[str, Any]]:
+    """The events of a resource, once there are any."""
+    EventsWorker.drain_all(timeout=10)
+    wanted = {"filter": {"resource": {"id": [resource]}}}
+    deadline = time.monotonic() + 60
+    while not (found := client._client.post("/events/filter", json=wanted).json()["events"]):
+        assert time.monotonic() < deadline, f"no event of {resource} was received"
+        time.sleep(0.2)
+    return list(found)
 
 
 def applied(environment: str, **options: object) -> dict[str, tuple[str, tuple[str, ...]]]:
@@ -80,18 +98,18 @@ def test_a_gate_that_stops_a_run_pauses_its_deployment_in_production(
     client: SyncPrefectClient,
 ) -> None:
     # Nobody listens there: a notification that fails keeps no other action from being taken.
-    SlackWebhook(url="https://127.0.0.1:9/services/a/b/c").save("medallion-prod", overwrite=True)
+    SlackWebhook(url="https://127.0.0.1:9/services/a/b/c").save("medallion-prod")
     assert "medallion prod: a gate stopped a run" in applied("prod")
     deployment = deployed(client)
-    related = [
-        {"prefect.resource.id": f"prefect.deployment.{deployment}", "prefect.resource.role": role}
-        for role in ("deployment",)
-    ]
+    runs = {
+        "prefect.resource.id": f"prefect.deployment.{deployment}",
+        "prefect.resource.role": "deployment",
+    }
     for status in ("warn", "fail"):
         labels = {"medallion.gate.status": status}
         resource = {"prefect.resource.id": "medallion-prod.ecommerce.silver.orders", **labels}
         assert client.read_deployment(deployment).paused is False
-        emit_event(GATE_BREACHED, resource, related=related, payload={"pipeline": "ecommerce"})
+        emit_event(GATE_BREACHED, resource, related=[runs], payload={"pipeline": "ecommerce"})
     EventsWorker.drain_all(timeout=10)
     deadline = time.monotonic() + 60
     while not client.read_deployment(deployment).paused:
@@ -138,19 +156,18 @@ def test_silence_after_a_heartbeat_is_what_tells_of_a_dead_worker(
     assert not trigger.expects("prefect.flow-run.Running")
 
 
-def test_what_a_run_tells_reaches_the_api(client: SyncPrefectClient) -> None:
-    resource = f"medallion.{uuid4()}"
-    emit(
-        [
-            QualityEvent(
-                GATE_BREACHED, resource, {"check": "schema"}, {"medallion.gate.status": "fail"}
-            )
-        ]
-    )
-    EventsWorker.drain_all(timeout=10)
-    wanted = {"filter": {"resource": {"id": [resource]}}}
-    deadline = time.monotonic() + 30
-    while not (found := client._client.post("/events/filter", json=wanted).json()["events"]):
-        assert time.monotonic() < deadline, "the event was not received"
-        time.sleep(0.2)
-    assert (found[0]["event"], found[0]["payload"]) == (GATE_BREACHED, {"check": "schema"})
+def test_the_sensor_tells_of_a_pipeline_that_is_late(
+    client: SyncPrefectClient, tmp_path: Path
+) -> None:
+    lake = two_releases(tmp_path / "lake")
+    found = quality_sensor("ecommerce", lake=str(lake.control.url("")))
+    assert len(found.missed) == 1
+    assert "the current release came" in found.missed[0]
+    (event,) = received(client, "medallion.ecommerce.freshness")
+    assert event["event"] == "medallion.freshness.missed"
+    assert event["payload"]["missed"] == list(found.missed)
+    assert event["payload"]["last_run_status"] == "published"
+    assert {r["prefect.resource.role"] for r in event["related"]} >= {"flow-run", "flow"}
+    rollback("ecommerce", 1, lake=str(lake.control.url("")))
+    (event,) = received(client, "medallion.ecommerce.release")
+    assert (event["event"], event["payload"]["repeats"]) == ("medallion.release.rolled-back", 1)
