@@ -58,8 +58,8 @@ class RunState:
         self.reused: dict[str, TableResult] = {}  # those of them that were taken over
         self.reasons: dict[str, dict[str, int]] = {}
         self.stages: list[StageRecord] = []
-        self.revenue: tuple[DayFigure, ...] = ()
         self.catalog: CatalogRecord | None = None
+        self.revenue: tuple[DayFigure, ...] = ()
         self.history: tuple[PastRun, ...] = ()
         self._began = time.monotonic()
 
@@ -156,8 +156,8 @@ class RunState:
             tables=tuple(self._with_carried(self.records[name]) for name in names),
             gates=tuple(self.gates),
             quarantine_reasons={table: counts for table, counts in self.reasons.items() if counts},
-            drift=tuple(line for t in self.inventory.values() for line in t.drift),
             catalog=self.catalog,
+            drift=tuple(line for t in self.inventory.values() for line in t.drift),
             revenue_title=chart.title if chart is not None else "",
             revenue=self.revenue,
             history=self.history,
@@ -173,9 +173,9 @@ class RunState:
             "rows_carried": table.rows - own.rows,
             "files_carried": len(table.files) - len(own.files),
         }
-        if record.table in self.reused:
         if table.view is not None:  # nothing of it lies in files
             figures["rows_carried"] = table.rows if self.kept(record.table) else 0
+        if record.table in self.reused:
             figures["reused_from"] = self.reused[record.table].run_id
         bare = record.table.partition(".")[2]
         if record.layer == "silver" and bare in self.inventory:

@@ -97,7 +97,6 @@ def build_silver_models(state: RunState, tables: list[str], snapshots: list[str]
         for table in carried:
             state.tables[f"silver.{table}"] = base.release.tables[f"silver.{table}"]
     due = [table for table in tables if table not in carried and not _reuse_silver(state, table)]
-    if not due and not snapshots:
     staged = [table for table in due if run.spec.table(table).silver_as == "view"]
     if staged:
         told = [model for table in staged for model in staged_models(run.spec.table(table))]
@@ -105,6 +104,7 @@ def build_silver_models(state: RunState, tables: list[str], snapshots: list[str]
         views = build_staged(run, state.inventory, staged, state.tables, progress)
         state.builds.update(dict.fromkeys(staged, views))
         due = [table for table in due if table not in staged]
+    if not due and not snapshots:
         return
     models = [model for table in due for model in models_of(run.spec.table(table))]
     models += [f"{name}_snapshot" for name in snapshots]
@@ -125,10 +125,10 @@ def register_silver(state: RunState, table: str) -> None:
     """Describe one silver table and its quarantine, and judge them."""
     run = state.run
     entry = run.spec.table(table)
-    name, rejects = f"silver.{table}", f"silver.{entry.quarantine_name}"
     if entry.silver_as == "view":
         _register_view(state, entry)
         return
+    name, rejects = f"silver.{table}", f"silver.{entry.quarantine_name}"
     made, reused = state.builds[table], state.reused.get(name)
     if reused is None:
         silver, quarantine = describe_silver(run, entry, made, state.base)
@@ -148,7 +148,6 @@ def register_silver(state: RunState, table: str) -> None:
     state.judge(found.gates)
 
 
-def _reuse_silver(state: RunState, table: str) -> bool:
 def _register_view(state: RunState, table: Table) -> None:
     """Describe a table of which silver is a view, or carry it over, and judge it."""
     run, name, found = state.run, f"silver.{table.name}", state.inventory[table.name]
@@ -166,6 +165,7 @@ def _register_view(state: RunState, table: Table) -> None:
     state.judge(judged.gates)
 
 
+def _reuse_silver(state: RunState, table: str) -> bool:
     """Take over what another run has made of a silver table, if it has."""
     result = take_over(state, f"silver.{table}")
     if result is None:
@@ -322,6 +322,7 @@ def publish_release(state: RunState, base: Current) -> int:
         logic_fingerprint=logic_fingerprint(run.pipeline),
         artifact=run.artifact,
         bronze={n: tuple(sorted(t.identities)) for n, t in sorted(state.inventory.items())},
+        bronze_root=run.lake.bronze.url("") if run.lake.foreign_bronze else None,
         counts=dict(sorted(state.silver_counts.items())),
         warehouse_gold=_gold_elsewhere(state),
         tables=dict(sorted(state.tables.items())),
@@ -366,7 +367,6 @@ def _counter(state: RunState, layer: str, models: Collection[str]) -> Callable[[
         if node in models:
             done.add(node)
             told = f"{layer}: {node} ({len(done)} of {len(models)} models)"
-        bronze_root=run.lake.bronze.url("") if run.lake.foreign_bronze else None,
             state.tell(told, node=node, layer=layer)
 
     return progress
