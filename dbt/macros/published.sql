@@ -76,7 +76,7 @@
 #}
 {% macro table_of(model) %}
     {%- set prefix = model.fqn[1] ~ '_' -%}
-    {{ return(model.name[prefix | length:] if model.name.startswith(prefix) else model.name) }}
+    {{ return(model.alias[prefix | length:] if model.alias.startswith(prefix) else model.alias) }}
 {% endmacro %}
 
 {# How the rows of output `name` are cut into files, or nothing. #}
