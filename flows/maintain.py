@@ -6,6 +6,7 @@ here: what may go, and why (`tasks/retention.py`).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +16,9 @@ from prefect.utilities.annotations import quote
 
 from blocks.flow_settings import flow_settings
 from blocks.lake import Lake
+from blocks.settings import Settings
 from tasks.contracts.spec import Spec
+from tasks.iceberg_expiry import expire
 from tasks.maintenance import clear_up, look
 from tasks.retention import Sweep
 from tasks.retrying import patient
@@ -33,6 +36,7 @@ class Order:
     spec: Spec
     now: datetime
     grace: timedelta
+    settings: Settings
 
 
 @task(task_run_name="look at {pipeline}", cache_policy=NO_CACHE, persist_result=False)
@@ -42,9 +46,20 @@ def look_at(pipeline: str, order: Order) -> Sweep:  # noqa: ARG001 - it names th
 
 
 @task(task_run_name="clear up {pipeline}", cache_policy=NO_CACHE, persist_result=False)
-def clear(pipeline: str, order: Order) -> Sweep:  # noqa: ARG001 - it names the task run
-    """Delete what may go of one pipeline, and list it."""
-    return clear_up(order.lake, order.spec, now=order.now, grace=order.grace)
+def clear(pipeline: str, order: Order) -> Sweep:
+    """Delete what may go of one pipeline, and list it.
+
+    The Iceberg catalog forgets what is not retained before any file goes; raises CatalogError.
+    """
+    lake, settings = order.lake, order.settings
+
+    def forget(retained: Collection[int]) -> None:
+        expire(lake, settings, pipeline, retained, edge=order.now - order.grace)
+
+    shown = settings.catalog_of(lake) is not None
+    return clear_up(
+        lake, order.spec, now=order.now, grace=order.grace, forget=forget if shown else None
+    )
 
 
 @flow(name="maintain", flow_run_name=run_name("{pipeline} maintenance"), persist_result=False)
@@ -75,6 +90,6 @@ def maintain(
     grace = timedelta(hours=grace_hours)
     act = patient(look_at if dry_run else clear, settings)
     return {
-        name: act(name, quote(Order(opened, spec, now, grace)))  # type: ignore[call-overload]
+        name: act(name, quote(Order(opened, spec, now, grace, settings)))  # type: ignore[call-overload]
         for name, spec in specs.items()
     }

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 from tenacity import (
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from blocks.iceberg.data_files import Footer
     from blocks.iceberg.tables import IcebergTables, LoadedTable
 
+Result = TypeVar("Result")
 ATTEMPTS = 12
 ROUNDS = 5
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
@@ -115,13 +116,14 @@ def sync(lake: Lake, settings: Settings, pipeline: str) -> Synced:
 
 def shown_release(lake: Lake, settings: Settings, pipeline: str) -> int | None:
     """Return the release that the catalog says it shows; raises CatalogError."""
-    with _opened(lake, settings, pipeline) as tables:
+    with open_tables(lake, settings, pipeline) as tables:
         return tables.shown()
 
 
-def _opened(
+def open_tables(
     lake: Lake, settings: Settings, pipeline: str, others: tuple[Store, ...] = ()
 ) -> contextlib.AbstractContextManager[IcebergTables]:
+    """Open the tables of `pipeline` in the environment's catalog; raises CatalogError."""
     from blocks.iceberg.opening import iceberg_tables  # noqa: PLC0415 - it takes half a second
 
     catalog = settings.catalog_of(lake)
@@ -133,7 +135,7 @@ def _opened(
 def _show(lake: Lake, settings: Settings, release: Release) -> _Progress:
     bronze, prefix = _bronze(lake, release)
     progress = _Progress()
-    with _opened(lake, settings, release.pipeline, (bronze,)) as tables:
+    with open_tables(lake, settings, release.pipeline, (bronze,)) as tables:
         worker = _Worker(lake, tables, release, progress)
         wanted = wanted_tables(release, worker.roots(bronze), prefix)
         worker.prepare({table.namespace for table in wanted})
@@ -174,20 +176,20 @@ class _Worker:
         return {name: location_of(store, "").rstrip("/") for name, store in stores.items()}
 
     def prepare(self, namespaces: Collection[str]) -> None:
-        _again(lambda: self._tables.prepare([n for n in NAMESPACES if n in namespaces]))
+        again(lambda: self._tables.prepare([n for n in NAMESPACES if n in namespaces]))
 
     def bring(self, wanted: WantedTable) -> None:
         """Make a table show the files of the release; note why where no Iceberg table can."""
         from blocks.iceberg.data_files import FooterError  # noqa: PLC0415
 
         try:
-            _again(lambda: self._bring(wanted))
+            again(lambda: self._bring(wanted))
         except (UnfitTypeError, FooterError) as error:
             self._progress.left_out[wanted.full_name] = str(error)
 
     def empty(self, wanted: WantedTable) -> None:
         """Take the files out of a table that the release does not have; its history stays."""
-        _again(lambda: self._empty(wanted))
+        again(lambda: self._empty(wanted))
 
     def _bring(self, wanted: WantedTable) -> None:
         loaded = self._load(wanted)
@@ -303,14 +305,15 @@ def _columns_of_files(state: TableState) -> dict[str, pa.DataType]:
     return {name: kind for name, kind in state.schema.columns.items() if name != cut}
 
 
-def _again(act: Callable[[], None]) -> None:
+def again(act: Callable[[], Result]) -> Result:
     """Do something until nobody else is first: each try begins by looking what there is."""
-    Retrying(
+    attempts = Retrying(
         retry=retry_if_exception_type(CatalogConflictError),
         stop=stop_after_attempt(ATTEMPTS),
         wait=wait_random_exponential(multiplier=_FIRST_PAUSE, max=_LONGEST_PAUSE),
         reraise=True,
-    )(act)
+    )
+    return attempts(act)
 
 
 def table_location(lake: Lake, pipeline: str, namespace: str, name: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,8 +34,18 @@ def look(lake: Lake, spec: Spec, *, now: datetime, grace: timedelta) -> Sweep:
     return what_goes(take_stock(lake, spec), spec.retention, now=now, grace=grace)
 
 
-def clear_up(lake: Lake, spec: Spec, *, now: datetime, grace: timedelta) -> Sweep:
+def clear_up(
+    lake: Lake,
+    spec: Spec,
+    *,
+    now: datetime,
+    grace: timedelta,
+    forget: Callable[[Collection[int]], None] | None = None,
+) -> Sweep:
     """Delete what may go at `now`, and return it.
+
+    Before files go, `forget` is told which releases stay: what else lists files must list no others
+    then, and if it raises no file goes.
 
     Where there are locks nobody publishes meanwhile. Elsewhere the release documents go first, and
     whoever has published since makes all of it be looked at again. Raises PublishConflictError if
@@ -53,6 +63,8 @@ def clear_up(lake: Lake, spec: Spec, *, now: datetime, grace: timedelta) -> Swee
             gone += documents
             if read_current(lake, spec.pipeline).version == seen:
                 rest = [r for r in sweep.removals if r not in documents]
+                if forget is not None and published:
+                    forget(sweep.retained)
                 _delete(lake, spec, rest)
                 return Sweep((*gone, *rest), sweep.retained)
     raise PublishConflictError(
