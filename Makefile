@@ -51,8 +51,8 @@ bench: setup ## Measure the pipelines beside plain DuckDB scripts
 	$(BIN)/python -m benchmarks.clickstream
 
 .PHONY: ui
-ui: setup ## Serve Prefect's user interface on this machine
-	$(BIN)/prefect server start --host 127.0.0.1
+ui: setup ## Serve Prefect's user interface on this machine, with a worker and everything deployed; PORT=4200
+	@$(BIN)/python -m cli.local_ui --port $(or $(PORT),4200)
 
 .PHONY: lock
 lock: setup ## Resolve requirements.lock anew from pyproject.toml

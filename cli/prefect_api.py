@@ -109,7 +109,7 @@ class PrefectApi:
 
     def _wait(self) -> None:
         deadline = time.monotonic() + (START_SECONDS if self._process is not None else 5)
-        while not _answers(f"{self.url}/health"):
+        while not answers(f"{self.url}/health"):
             if self._process is not None and self._process.poll() is not None:
                 raise ConfigurationError(f"the Prefect API did not start:\n{self._last_words()}")
             if time.monotonic() > deadline:
@@ -157,7 +157,8 @@ def _flush() -> None:
     APILogWorker.drain_all(timeout=10)
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Tell whether something at `url` says that it is well."""
     try:
         with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - http, from settings
             return bool(response.status == 200)  # noqa: PLR2004

@@ -21,6 +21,7 @@ Application = Callable[[Message, Any, Send], Awaitable[None]]
 
 UNAVAILABLE = 503
 RECENT_SECONDS = 10
+STOP_SECONDS = 5
 FIRST_WAIT, LONGEST_WAIT = 0.2, 5.0
 
 
@@ -33,7 +34,13 @@ def main() -> None:
         from prefect.server.api.server import create_app  # noqa: PLC0415
 
         application = prompt_retries(create_app())
-    uvicorn.run(application, host="127.0.0.1", port=port, log_level="error")
+    uvicorn.run(
+        application,
+        host="127.0.0.1",
+        port=port,
+        log_level="error",
+        timeout_graceful_shutdown=STOP_SECONDS,  # a browser keeps its connections open
+    )
 
 
 def prompt_retries(

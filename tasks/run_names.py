@@ -20,7 +20,9 @@ def run_name(template: str) -> Callable[[], str]:
     """Return what Prefect asks for the name of a flow run, by a template of parameters."""
 
     def named() -> str:
-        return told(template, flow_run.get_parameters(), today=datetime.now(UTC).date())
+        # As runs do: one that is tried again after midnight is of the same day.
+        due = datetime.fromtimestamp(flow_run.get_scheduled_start_time().timestamp(), UTC).date()
+        return told(template, flow_run.get_parameters(), today=due)
 
     return named
 
