@@ -30,6 +30,7 @@ from tasks.contracts.manifest import (
     ManifestFile,
 )
 from tasks.contracts.spec import Spec, Table
+from tasks.feed_files import survey_lines
 from tasks.mirror import CONNECTIONS, Mirror
 from tasks.sql_text import quoted
 
@@ -185,7 +186,7 @@ def _listed_files(
     drift: list[str],
 ) -> list[_Listed]:
     present = set(sizes)
-    folders = {key.rpartition("/")[0] for key in sizes if key.endswith(".parquet")}
+    folders = {key.rpartition("/")[0] for key in sizes if key.endswith((".parquet", ".jsonl"))}
     listed: dict[str, _Listed] = {}
     manifests = [key for key in sizes if key.endswith(f"/{MANIFEST_NAME}")]
     folders -= {key.rpartition("/")[0] for key in manifests}
@@ -290,6 +291,8 @@ def _verified(
     if identity in known:
         file = BronzeFile(url, listed.entry.rows, listed.bytes, (), identity, path, listed.corrects)
         return BronzeTable(table.name, (file,))
+    if table.feed is not None:
+        return _verified_lines(table, listed, url, path)
     try:
         metadata = pq.read_metadata(path)
         schema = metadata.schema.to_arrow_schema()
@@ -327,6 +330,19 @@ def _verified(
     types = tuple((column, found.get(column, "null")) for column in expected)
     file = BronzeFile(url, metadata.num_rows, listed.bytes, types, identity, path, listed.corrects)
     return BronzeTable(table.name, (file,), tuple(problems), drift)
+
+
+def _verified_lines(table: Table, listed: _Listed, url: str, path: str) -> BronzeTable:
+    found = survey_lines(Path(path))
+    where = f"{table.bronze_name}: {url}"
+    problems = [
+        Problem(check, f"{where} {text}")
+        for check, text in found.breaches(listed.entry.rows, listed.entry.sha256)
+    ]
+    types = (("longest_line", str(found.longest)),)
+    identity = _identity(listed, found.lines)
+    file = BronzeFile(url, found.lines, listed.bytes, types, identity, path)
+    return BronzeTable(table.name, (file,), tuple(problems))
 
 
 def _identity(listed: _Listed, rows: int) -> str:

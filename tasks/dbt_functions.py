@@ -1,7 +1,7 @@
-"""Functions of our own that SQL in the dbt process may call: `masked(text)`.
+"""Functions of our own that SQL in the dbt process may call: `masked(text)`, and those on JSON.
 
 Belongs here: registering them with DuckDB, as a plugin of dbt-duckdb. Does not belong here: what
-they compute (`masking.py`). The key comes with a build's request and never stands in a file, a
+they compute (`masking.py`, `json_functions.py`). The key comes with a build's request and never stands in a file, a
 variable of dbt or SQL.
 """
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from dbt.adapters.duckdb.plugins import BasePlugin
 
+from tasks import json_functions
 from tasks.masking import masked
 
 if TYPE_CHECKING:
@@ -41,3 +42,4 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Called by dbt-duckdb."""
         conn.create_function("masked", _masked, ["VARCHAR"], "VARCHAR")
+        json_functions.register(conn)

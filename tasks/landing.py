@@ -34,6 +34,8 @@ from tasks.bronze_manifests import (
 from tasks.contracts.errors import IngestError
 from tasks.contracts.manifest import BatchRecord, Correction, ManifestFile
 from tasks.contracts.spec import Spec, Table
+from tasks.feed_files import count_lines
+from tasks.feed_landing import write_records
 from tasks.landing_checks import CheckedSource, check_sources, content_sha256
 from tasks.landing_rows import EngineLimits, write_rows
 from tasks.line_landing import write_lines
@@ -223,6 +225,9 @@ def _write(
 ) -> Written:
     """Write the rows of a source file below `folder`."""
     source = checked.source
+    if table.landing == "records":
+        records = write_records(folder, table, source, landed_on=landed_on)
+        return {}, records.staged, records.sha256
     if table.landing == "lines":
         written = write_lines(
             folder,
@@ -285,7 +290,8 @@ def _place(
 ) -> list[ManifestFile]:
     entries = []
     for number, file in enumerate(files):
-        name = f"{batch_id}{attempt}-{number}.parquet"
-        entries.append(manifest_entry(file, name, pq.read_metadata(file).num_rows, batch_id))
+        name = f"{batch_id}{attempt}-{number}{file.suffix}"
+        rows = count_lines(file) if file.suffix == ".jsonl" else pq.read_metadata(file).num_rows
+        entries.append(manifest_entry(file, name, rows, batch_id))
         place_file(store, file, str(PurePosixPath(table_prefix, partition, name)))
     return entries

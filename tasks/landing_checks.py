@@ -49,7 +49,7 @@ def check_sources(
     for source in sources:
         table_prefix = f"{prefix}{source.bronze}/"
         sha256 = content_sha256(source)
-        batch_id = batch_id_of(source.bronze, sha256)
+        batch_id = batch_id_of(source.bronze, _told_apart_by(source, sha256))
         if store.exists(record_key(table_prefix, batch_id)):
             checked.append(CheckedSource(source, batch_id, sha256))
             continue
@@ -68,6 +68,11 @@ def check_sources(
     return checked
 
 
+def _told_apart_by(source: SourceFile, sha256: str) -> str:
+    """JSON records keep where they come from, and its name says what they are: copies are two."""
+    return f"{sha256}{source.name}" if source.format == "json" else sha256
+
+
 def batch_id_of(table: str, sha256: str) -> str:
     """Return the batch of a file's content in `table`: landing it again gives the same."""
     return f"batch_{hashlib.sha256(f'{table}{sha256}'.encode()).hexdigest()[:16]}"
@@ -77,7 +82,7 @@ def partitions_of_batches(keys: Sequence[str], table_prefix: str) -> dict[str, s
     """Return in which partitions files of each batch lie, committed or not."""
     found: dict[str, set[str]] = {}
     for key in keys:
-        partition, slash, name = key.removeprefix(table_prefix).partition("/")
+        partition, slash, name = key.removeprefix(table_prefix).rpartition("/")
         if slash and "=" in partition:
             found.setdefault(name.rpartition("-")[0], set()).add(partition)
     return found
@@ -94,6 +99,8 @@ def _fitting_columns(
     if source.mapped is not None:
         check_mapping(source, source.mapped)
         return tuple(ReceivedColumn(c.name, "text", "text") for c in table.columns), ()
+    if table.landing == "records":
+        return (), ()
     received = line_columns(source) if table.landing == "lines" else received_columns(source)
     if received is None:
         return tuple(ReceivedColumn(c.name, "text", "text") for c in table.columns), ()

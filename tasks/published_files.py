@@ -100,6 +100,9 @@ def duckdb_type(kind: pa.DataType) -> str:
     """Return the DuckDB name of an Arrow type (`VARCHAR`, `DECIMAL(18,2)`, `VARCHAR[]` ...)."""
     if pa.types.is_decimal(kind):
         return f"DECIMAL({kind.precision},{kind.scale})"
+    if pa.types.is_struct(kind):
+        members = (f'"{field.name}" {duckdb_type(field.type)}' for field in kind)
+        return f"STRUCT({', '.join(members)})"
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return f"{duckdb_type(kind.value_type)}[]"
     names = [

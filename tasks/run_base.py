@@ -93,5 +93,7 @@ def settle_base(base: Base, inventory: Mapping[str, BronzeTable]) -> Base:
 
 
 def depends_on_the_day(table: Table) -> bool:
-    """Tell whether a rule may judge the same row otherwise on another day."""
+    """Tell whether the same rows may be judged otherwise on another day, or tell that day."""
+    if "processed_at" in (table.derived or {}):
+        return True
     return any(rule.not_after_run_date or rule.sql for rule in table.rules)

@@ -118,6 +118,8 @@ def plan_run(
         "silver": plan_silver(spec, base, inventory, run_date, arriving),
     }
     known = {table.table: table for tables in planned.values() for table in tables}
+    for table in spec.tables:
+        known |= {f"silver.{name}": known[f"silver.{table.name}"] for name in table.shown_beside}
     planned["enriched"] = []
     for transform in spec.transforms:
         planned["enriched"].append(_transform(transform, base, run_date, known))

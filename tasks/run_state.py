@@ -189,7 +189,7 @@ def _declared(spec: Spec) -> list[str]:
     Steps that run side by side end in any order.
     """
     return [
-        *(f"silver.{table.name}" for table in spec.tables),
+        *(f"silver.{name}" for table in spec.tables for name in (table.name, *table.shown_beside)),
         *(f"dims.{dimension.name}" for dimension in spec.dimensions),
         *(f"enriched.{transform.name}" for transform in spec.transforms),
         *(f"gold.{fact.name}" for fact in spec.gold),

@@ -15,12 +15,13 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.audit import daily_figures, past_runs, write_record
-from tasks.changed_days import NOTHING
+from tasks.changed_days import NOTHING, WHOLE
 from tasks.contracts.errors import PublishConflictError
 from tasks.contracts.release import Release, WarehouseGold
 from tasks.contracts.run_record import RunRecord, RunStatus, TableRecord
 from tasks.contracts.spec import Table
 from tasks.daily_files import files_of_run
+from tasks.contracts.spec import Table
 from tasks.dimensions import (
     Pointer,
     dimension_gates,
@@ -31,6 +32,7 @@ from tasks.dimensions import (
     read_snapshot,
 )
 from tasks.enrichment import judge_transform, run_transform, transform_record
+from tasks.feed_silver import describe_feed, is_carried, judge_feed
 from tasks.gold import (
     GoldBuild,
     build_gold,
@@ -125,6 +127,9 @@ def register_silver(state: RunState, table: str) -> None:
     """Describe one silver table and its quarantine, and judge them."""
     run = state.run
     entry = run.spec.table(table)
+    if entry.feed is not None:
+        _register_feed(state, entry)
+        return
     if entry.silver_as == "view":
         _register_view(state, entry)
         return
@@ -173,6 +178,23 @@ def _reuse_silver(state: RunState, table: str) -> bool:
     state.builds[table] = build_of(result)
     state.tables |= result.tables
     return True
+
+
+def _register_feed(state: RunState, table: Table) -> None:
+    """Keep the tables of a feed: its own, its quarantine, and those that were built with them."""
+    run, name, made = state.run, f"silver.{table.name}", state.builds[table.name]
+    if name not in state.reused:
+        tables = describe_feed(run, table, made, state.base)
+        run.send(*tables.values())
+        state.tables |= tables
+    tables = {each: state.tables[each] for each in table.listed_names}
+    found = judge_feed(run, table, state.inventory[table.name], made, tables)
+    change = NOTHING if is_carried(table, made) else WHOLE
+    keep_result(state, name, tables, change, found.gates, made)
+    state.changes |= dict.fromkeys((name, *(f"silver.{n}" for n in table.shown_beside)), change)
+    state.records |= {record.table: record for record in found.records}
+    state.reasons[table.name] = dict(found.reasons)
+    state.judge(found.gates)
 
 
 @task(task_run_name="snapshot {dimension}", cache_policy=NO_CACHE, persist_result=False)

@@ -118,13 +118,14 @@ def build_silver(
     if base.release is None:
         return SilverBuild(counts, corrected=corrected, nodes=tuple(nodes))
     rows = pq.read_table(inputs.outputs["audit.touched"] / "part-0.parquet").to_pylist()
+    in_part = [name for name in tables if run.spec.table(name).feed is None]
     touched = {
         name: frozenset(row["value"] for row in rows if row["table_name"] == name)
-        for name in tables
+        for name in in_part
     }
     rewritten = {
         name: frozenset(r["value"] for r in rows if r["table_name"] == name and r["is_rewritten"])
-        for name in tables
+        for name in in_part
     }
     return SilverBuild(counts, touched, rewritten, corrected, tuple(nodes))
 
@@ -142,6 +143,10 @@ def read_counts(
     counts = {}
     for row in pq.read_table(folder / "part-0.parquet").to_pylist():
         name, rivals = row.pop("table_name"), row.pop("rivals")
+        # Of JSON records dbt counts all that are known, those of the release before, too.
+        if spec.table(name).feed is not None:
+            counts[name] = SilverCounts(**row)
+            continue
         replaced = corrected.get(name, NO_CORRECTION)
         row["bronze"] += replaced.seen
         row["corrected"] = replaced.seen + replaced.released

@@ -18,6 +18,7 @@ from tasks.contracts.release import PublishedTable
 from tasks.contracts.spec import Table
 from tasks.corrected_rows import count_corrected, without_corrected
 from tasks.dbt_runs import DbtInputs
+from tasks.feed_inputs import feed_inputs, feed_models
 from tasks.run_base import Base
 from tasks.run_context import RunContext
 from tasks.sql_text import quoted, select_of
@@ -39,6 +40,8 @@ def partition_expression(table: Table) -> str | None:
 
 def models_of(table: Table) -> list[str]:
     """Return the dbt models of silver `table`."""
+    if table.feed is not None:
+        return feed_models(table)
     own = [table.name, table.quarantine_name]
     return own if table.derived is not None else [f"{table.name}_checked", *own]
 
@@ -115,8 +118,16 @@ def silver_inputs(
     rows: dict[str, dict[str, int]] = {}
     carried: dict[str, list[str]] = {}
     outputs = {f"audit.{name}": run.work_folder / name for name in ("row_counts", "touched")}
+    fresh_files: dict[str, list[str]] = {}
     for name in tables:
         table = spec.table(name)
+        if table.feed is not None:
+            feed = feed_inputs(run, table, inventory[name], base)
+            selects |= feed.selects
+            outputs |= feed.outputs
+            carried |= feed.carried
+            fresh_files[name] = feed.fresh
+            continue
         columns = dict(spec.bronze_columns(name))
         source = f"bronze.{table.bronze_name}"
         selects[source] = without_corrected(
@@ -138,6 +149,8 @@ def silver_inputs(
             partitions[f"silver.{name}"] = expression
     if base.release is not None:
         for table in spec.tables:
+            if table.feed is not None:
+                continue
             released = base.release.tables[f"silver.{table.name}"]
             selects[f"previous.{table.name}"] = [select_of(run.urls(released))]
             standing[table.name] = files_by_partition(run, released)
@@ -164,6 +177,7 @@ def silver_inputs(
         "most_files": MOST_FILES,
         "carried": carried,
         "building": list(tables),
+        "fresh_files": fresh_files,
     }
     return DbtInputs(selects, outputs, types, partitions, more)
 

@@ -19,7 +19,7 @@ from tasks.contracts.names import did_you_mean
 from tasks.contracts.spec import Spec, Table
 from tasks.mapped_sources import MappedFiles, find_mapped
 
-SourceFormat = Literal["csv", "jsonl", "parquet"]
+SourceFormat = Literal["csv", "jsonl", "json", "parquet"]
 Compression = Literal["gzip", "zstd"]
 
 _FORMATS: dict[str, SourceFormat] = {
@@ -45,6 +45,8 @@ class SourceFile:
     `bronze` names the `table` as bronze does. `partition` is the value of the table's partition
     folder in the path, decoded, if there is one. `mapped` are the files that its rows are made of,
     where the table's `source` says so; `path` is the first of them.
+    `feed_name` is `name` behind the folder that the source is or lies in, by which the specification
+    of JSON records tells files apart.
     """
 
     table: str
@@ -55,6 +57,7 @@ class SourceFile:
     compression: Compression | None = None
     partition: str | None = None
     mapped: MappedFiles | None = None
+    feed_name: str = ""
 
     @property
     def bytes(self) -> int:
@@ -68,7 +71,8 @@ def find_sources(spec: Spec, source: Path, files: Sequence[str] | None = None) -
 
     `files`, paths relative to the folder `source`, limits it to those; there may be none.
 
-    Where `spec` has one table, all are that table's. Else it is that of the nearest folder below
+    Of JSON records the specification says which files are whose, and no others are taken. Else,
+    where `spec` has one table, all are that table's. Else it is that of the nearest folder below
     `source` which is named as one; else of the file name (`orders.csv`, `orders-2024-01-14.jsonl`;
     the longest table name wins); else of the folder that the source itself lies in. Hidden files,
     and those whose name starts with `_`, are passed over. Raises IngestError for a file of no table
@@ -88,6 +92,9 @@ def find_sources(spec: Spec, source: Path, files: Sequence[str] | None = None) -
     found = [_mapped(table, files, base) for table, files in find_mapped(spec, base, limited)]
     for path in _others(spec, paths, base, found):
         relative = PurePosixPath(path.relative_to(base).as_posix())
+        if any(table.feed is not None for table in spec.tables):
+            found.append(file_of_feed(spec, path, relative, base.absolute()))
+            continue
         kind = _format_of(relative, must_be_known=single)
         if kind is not None:
             found.append(_classified(spec, path, relative, base.absolute(), kind))
@@ -97,6 +104,23 @@ def find_sources(spec: Spec, source: Path, files: Sequence[str] | None = None) -
         raise IngestError(f"{source}: no file to land; files end in {readable}")
     order = {table.name: number for number, table in enumerate(spec.tables)}
     return sorted(found, key=lambda file: (order[file.table], file.name))
+
+
+def file_of_feed(spec: Spec, path: Path, relative: PurePosixPath, base: Path) -> SourceFile:
+    """Return a file of JSON records; raises IngestError where no feed of `spec` has it."""
+    mapped = str(relative) if relative.parent.name else f"{base.name}/{relative}"
+    for table in spec.tables:
+        if table.feed is not None and table.feed.source_of(mapped) is not None:
+            return SourceFile(
+                table.name, table.bronze_name, path, str(relative), "json", feed_name=mapped
+            )
+    known = sorted(
+        entry.files for table in spec.tables if table.feed for entry in table.feed.sources
+    )
+    raise IngestError(
+        f"{relative}: is in no feed of {spec.pipeline}, which come as {', '.join(known)}; move the "
+        "file there, or add it to the specification"
+    )
 
 
 def _mapped(table: Table, files: MappedFiles, base: Path) -> SourceFile:

@@ -53,6 +53,9 @@ class TableRecord(_Record):
     layer: str
     rows_in: int | None = Field(None, description="Bronze rows, for silver; rows read, for others.")
     rows_out: int
+    rows_merged: int | None = Field(
+        None, description="Values in the rows beyond one each, where values are counted."
+    )
     quarantined: int | None = None
     superseded: int | None = None
     quarantine: str | None = Field(None, description="Published table of the rejected rows.")

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tasks.contracts.incremental import Incremental
+from tasks.contracts.json_feed import FEED_AUDIT_COLUMNS, JsonFeed
 from tasks.contracts.names import Name
 from tasks.contracts.rules import Rule
 from tasks.contracts.source_mapping import SourceMapping
@@ -107,18 +108,19 @@ class Table(_Entry):
         None, description="Of the rejected rows' table; `<name>_quarantine` by default."
     )
     description: str = ""
-    landing: Literal["rows", "lines"] = Field(
+    landing: Literal["rows", "lines", "records"] = Field(
         "rows",
         description="`lines`: CSV files only, cast when they land; a line that cannot be parsed "
-        "is kept whole in `raw_line`.",
+        "is kept whole in `raw_line`. `records`: JSON, kept as received; see `feed`.",
     )
+    feed: JsonFeed | None = Field(None, description="Where JSON records come from.")
     new_columns: Literal["evolve", "freeze"] = Field(
         "evolve", description="Columns that are not specified: kept in bronze, or refused."
     )
     source: SourceMapping | None = Field(
         None, description="Files of another layout that rows are made of; own files land, too."
     )
-    columns: Annotated[tuple[Column, ...], Field(min_length=1)]
+    columns: tuple[Column, ...] = Field((), description="Records of a feed have none of their own.")
     key: Annotated[tuple[Name, ...], Field(min_length=1)]
     partition: Partition
     business_date: BusinessDate | None = Field(
@@ -154,6 +156,14 @@ class Table(_Entry):
     may_be_empty: bool = Field(False, description="The table may be absent or have no rows.")
     gates: TableGates = TableGates()
 
+    @model_validator(mode="after")
+    def _columns_or_feed(self) -> Table:
+        if (self.landing == "records") != (self.feed is not None):
+            raise ValueError("`landing: records` and `feed` belong together")
+        if self.feed is None and not self.columns:
+            raise ValueError("columns: list at least one")
+        return self
+
     @property
     def bronze_name(self) -> str:
         return self.bronze or self.name
@@ -166,6 +176,8 @@ class Table(_Entry):
     def listed_names(self) -> tuple[str, ...]:
         """What a release lists of the table: silver, quarantine, and all that a view reads."""
         listed = (f"silver.{self.name}", f"silver.{self.quarantine_name}")
+        if self.feed is not None:
+            return (*listed, *(f"silver.{beside.name}" for beside in self.feed.beside))
         if self.silver_as == "table":
             return listed
         return (*listed, f"silver.{self.excluded_name}", f"bronze.{self.bronze_name}")
@@ -176,10 +188,17 @@ class Table(_Entry):
         return f"{self.bronze_name}_excluded"
 
     @property
+    def shown_beside(self) -> tuple[str, ...]:
+        """Further tables of silver that readers see, built with this one."""
+        return tuple(b.name for b in self.feed.beside if not b.internal) if self.feed else ()
+
+    @property
     def audit_columns(self) -> dict[str, ColumnType]:
         """What landing adds to the received columns."""
         if self.landing == "lines":
             return dict(LINE_AUDIT_COLUMNS)
+        if self.landing == "records":
+            return dict.fromkeys(FEED_AUDIT_COLUMNS, "string")
         return dict.fromkeys(AUDIT_COLUMNS, "string")
 
     @property

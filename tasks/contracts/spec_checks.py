@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from tasks.contracts.feed_checks import feed_problems
 from tasks.contracts.names import did_you_mean
 from tasks.contracts.source_mapping import mapping_problems
 from tasks.contracts.spec import INGESTION_DATE, Spec, Table
@@ -43,6 +44,9 @@ def _tables(spec: Spec) -> Iterator[str]:
     names = [table.name for table in spec.tables]
     for index, table in enumerate(spec.tables):
         path = f"tables[{index}]"
+        if table.feed is not None:
+            yield from feed_problems(path, table)
+            continue
         yield from _columns(path, table)
         yield from _partition(path, table)
         yield from _rules(path, table)
@@ -208,7 +212,10 @@ def _dimensions(spec: Spec) -> Iterator[str]:
 
 def published_inputs(spec: Spec) -> set[str]:
     """Names that a transform may read: `silver.<table>`, `dims.<dimension>`, seeds aside."""
-    return {f"silver.{t.name}" for t in spec.tables} | {f"dims.{d.name}" for d in spec.dimensions}
+    feeds = [table.feed for table in spec.tables if table.feed is not None]
+    beside = {f"silver.{b.name}" for feed in feeds for b in feed.beside if not b.internal}
+    tables = {f"silver.{t.name}" for t in spec.tables} | beside
+    return tables | {f"dims.{d.name}" for d in spec.dimensions}
 
 
 def _transforms(spec: Spec) -> Iterator[str]:

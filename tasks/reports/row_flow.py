@@ -88,7 +88,7 @@ def table_flows(record: RunRecord) -> tuple[TableFlow, ...]:
         TableFlow(
             table=bare_name(table.table),
             bronze=table.rows_in,
-            silver=table.rows_out,
+            silver=table.rows_out + (table.rows_merged or 0),
             quarantined=table.quarantined or 0,
             superseded=table.superseded or 0,
         )

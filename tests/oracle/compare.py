@@ -62,11 +62,13 @@ def _column_message(expected: list[str], actual: list[str]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A value in the oracle's own types: naive UTC datetimes, lists as tuples."""
+    """A value in the oracle's own types: naive UTC datetimes, lists as tuples, so are structs."""
     if isinstance(value, datetime):
         return as_naive_utc(value)
     if hasattr(value, "tolist"):  # numpy and the like
         value = value.tolist()
+    if isinstance(value, dict):
+        return tuple((name, _plain(member)) for name, member in value.items())
     return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value
 
 

@@ -1,0 +1,11 @@
+with tasks as (
+    {{ tasks_by_day() }}
+)
+
+select
+    date,
+    type,
+    {{ measures() }}
+from tasks
+group by date, type
+order by date, type
