@@ -1,8 +1,8 @@
 """Functions of our own that SQL in the dbt process may call: `masked(text)`, and those on JSON.
 
 Belongs here: registering them with DuckDB, as a plugin of dbt-duckdb. Does not belong here: what
-they compute (`masking.py`, `json_functions.py`). The key comes with a build's request and never stands in a file, a
-variable of dbt or SQL.
+they compute (`masking.py`, `json_functions.py`). The key comes with a build's request and never
+stands in a file, a variable of dbt or SQL.
 """
 
 from __future__ import annotations

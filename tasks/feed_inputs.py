@@ -6,7 +6,7 @@ not belong here: tables whose rows have columns of their own (`silver_inputs.py`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,12 +24,12 @@ _USUAL_OBJECT = 16 << 20
 
 @dataclass(frozen=True)
 class FeedInputs:
-    """Queries by source, folders and carried files by table, new bronze files by path."""
+    """Queries by source; folders, carried files and paths of new bronze files by table."""
 
     selects: dict[str, list[str]] = field(default_factory=dict)
     outputs: dict[str, Path] = field(default_factory=dict)
     carried: dict[str, list[str]] = field(default_factory=dict)
-    fresh: list[str] = field(default_factory=list)
+    fresh: dict[str, list[str]] = field(default_factory=dict)
 
 
 def feed_models(table: Table) -> list[str]:
@@ -38,23 +38,28 @@ def feed_models(table: Table) -> list[str]:
     return [*(beside.name for beside in table.feed.beside), table.name, table.quarantine_name]
 
 
-def feed_inputs(run: RunContext, table: Table, bronze: BronzeTable, base: Base) -> FeedInputs:
-    """Assemble what a build of `table` reads: the lines that the base has not seen.
+def feed_inputs(
+    run: RunContext, tables: Iterable[Table], inventory: Mapping[str, BronzeTable], base: Base
+) -> FeedInputs:
+    """Assemble what a build of `tables` reads: the lines that the base has not seen.
 
     Tables that grow also consist of their files of the base's release.
     """
-    assert table.feed is not None
-    fresh = bronze.without(base.known(table.name)).files
-    found = FeedInputs(fresh=[file.path for file in fresh])
-    found.selects[f"bronze.{table.bronze_name}_lines"] = [_lines(fresh)]
-    if table.feed.fields:
-        found.selects[f"bronze.{table.bronze_name}_fields"] = [_fields(fresh, table.feed.fields)]
-    for name in feed_models(table):
-        found.outputs[f"silver.{name}"] = run.folder("silver", name)
-    if base.release is not None:
-        for name in growing(table):
-            released = base.release.tables[f"silver.{name}"]
-            found.carried[f"silver.{name}"] = run.urls(released)
+    found = FeedInputs()
+    for table in tables:
+        assert table.feed is not None
+        fresh = inventory[table.name].without(base.known(table.name)).files
+        found.fresh[table.name] = [file.path for file in fresh]
+        found.selects[f"bronze.{table.bronze_name}_lines"] = [_lines(fresh)]
+        if table.feed.fields:
+            fields = [_fields(fresh, table.feed.fields)]
+            found.selects[f"bronze.{table.bronze_name}_fields"] = fields
+        for name in feed_models(table):
+            found.outputs[f"silver.{name}"] = run.folder("silver", name)
+        if base.release is not None:
+            for name in growing(table):
+                released = base.release.tables[f"silver.{name}"]
+                found.carried[f"silver.{name}"] = run.urls(released)
     return found
 
 

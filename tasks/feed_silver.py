@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 
@@ -45,13 +46,14 @@ def is_carried(table: Table, made: SilverBuild) -> bool:
 def describe_feed(
     run: RunContext, table: Table, made: SilverBuild, base: Base
 ) -> dict[str, PublishedTable]:
-    """Describe the tables of a feed as they are now, written or carried over, by `silver.<name>`."""
+    """Describe the tables of a feed, written or carried over, by `silver.<name>`."""
     assert table.feed is not None
     if is_carried(table, made) and base.release is not None:
         return {name: base.release.tables[name] for name in table.listed_names}
     found = {name: _described(run, table, name, base) for name in feed_models(table)}
-    told = {table.name: {"key": table.key}} | {
-        table.quarantine_name: {"quarantine_of": f"silver.{table.name}"}
+    told: dict[str, dict[str, Any]] = {
+        table.name: {"key": table.key},
+        table.quarantine_name: {"quarantine_of": f"silver.{table.name}"},
     }
     for beside in table.feed.beside:
         told[beside.name] = {"key": beside.key, "internal": beside.internal}

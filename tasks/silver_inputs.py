@@ -111,23 +111,17 @@ def silver_inputs(
     Rows in whose place a correction was landed are left out; `corrected` counts them.
     """
     spec = run.spec
-    selects: dict[str, list[str]] = {}
+    feeds = [table for table in spec.tables if table.feed is not None]
+    feed = feed_inputs(run, [table for table in feeds if table.name in tables], inventory, base)
+    selects, carried = feed.selects, feed.carried
     types: dict[str, dict[str, str]] = {}
     partitions: dict[str, str] = {}
     standing: dict[str, dict[str, list[str]]] = {}
     rows: dict[str, dict[str, int]] = {}
-    carried: dict[str, list[str]] = {}
     outputs = {f"audit.{name}": run.work_folder / name for name in ("row_counts", "touched")}
-    fresh_files: dict[str, list[str]] = {}
-    for name in tables:
+    outputs |= feed.outputs
+    for name in [name for name in tables if spec.table(name) not in feeds]:
         table = spec.table(name)
-        if table.feed is not None:
-            feed = feed_inputs(run, table, inventory[name], base)
-            selects |= feed.selects
-            outputs |= feed.outputs
-            carried |= feed.carried
-            fresh_files[name] = feed.fresh
-            continue
         columns = dict(spec.bronze_columns(name))
         source = f"bronze.{table.bronze_name}"
         selects[source] = without_corrected(
@@ -148,9 +142,7 @@ def silver_inputs(
         if expression is not None:
             partitions[f"silver.{name}"] = expression
     if base.release is not None:
-        for table in spec.tables:
-            if table.feed is not None:
-                continue
+        for table in (table for table in spec.tables if table not in feeds):
             released = base.release.tables[f"silver.{table.name}"]
             selects[f"previous.{table.name}"] = [select_of(run.urls(released))]
             standing[table.name] = files_by_partition(run, released)
@@ -177,7 +169,7 @@ def silver_inputs(
         "most_files": MOST_FILES,
         "carried": carried,
         "building": list(tables),
-        "fresh_files": fresh_files,
+        "fresh_files": feed.fresh,
     }
     return DbtInputs(selects, outputs, types, partitions, more)
 
