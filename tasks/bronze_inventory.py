@@ -333,16 +333,12 @@ def _verified(
 
 
 def _verified_lines(table: Table, listed: _Listed, url: str, path: str) -> BronzeTable:
-    found = survey_lines(Path(path))
-    where = f"{table.bronze_name}: {url}"
-    problems = [
-        Problem(check, f"{where} {text}")
-        for check, text in found.breaches(listed.entry.rows, listed.entry.sha256)
-    ]
-    types = (("longest_line", str(found.longest)),)
-    identity = _identity(listed, found.lines)
-    file = BronzeFile(url, found.lines, listed.bytes, types, identity, path)
-    return BronzeTable(table.name, (file,), tuple(problems))
+    found, where = survey_lines(Path(path)), f"{table.bronze_name}: {url}"
+    breaches = found.breaches(listed.entry.rows, listed.entry.sha256)
+    problems = tuple(Problem(check, f"{where} {text}") for check, text in breaches)
+    told = (found.lines, listed.bytes, (("longest_line", str(found.longest)),))
+    file = BronzeFile(url, *told, _identity(listed, found.lines), path)
+    return BronzeTable(table.name, (file,), problems)
 
 
 def _identity(listed: _Listed, rows: int) -> str:

@@ -71,7 +71,8 @@ def result_keys(
             "run_date": run_date.isoformat() if _tells_the_day(table) else None,
         }
         keys[name] = _key([*common, name], parts, parents, keys)
-        keys |= dict.fromkeys(table.listed_names[1:], keys[name])
+        for listed in table.listed_names[1:]:
+            keys[listed] = keys[name]
     for transform in spec.transforms:
         name = f"enriched.{transform.name}"
         parts = {

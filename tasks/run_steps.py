@@ -21,7 +21,6 @@ from tasks.contracts.release import Release, WarehouseGold
 from tasks.contracts.run_record import RunRecord, RunStatus, TableRecord
 from tasks.contracts.spec import Table
 from tasks.daily_files import files_of_run
-from tasks.contracts.spec import Table
 from tasks.dimensions import (
     Pointer,
     dimension_gates,

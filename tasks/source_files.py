@@ -45,7 +45,7 @@ class SourceFile:
     `bronze` names the `table` as bronze does. `partition` is the value of the table's partition
     folder in the path, decoded, if there is one. `mapped` are the files that its rows are made of,
     where the table's `source` says so; `path` is the first of them.
-    `feed_name` is `name` behind the folder that the source is or lies in, by which the specification
+    `feed_name` is `name` behind the folder of the source, by which the specification
     of JSON records tells files apart.
     """
 
