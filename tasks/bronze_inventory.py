@@ -264,11 +264,8 @@ def _manifest(
         )
         return None
     if manifest.table != table.bronze_name:
-        problems.append(
-            Problem(
-                "manifest", f"{table.bronze_name}: manifest {where} is of table '{manifest.table}'"
-            )
-        )
+        text = f"{table.bronze_name}: manifest {where} is of table '{manifest.table}'"
+        problems.append(Problem("manifest", text))
         return None
     total = sum(entry.rows for entry in manifest.files)
     if total != manifest.total_rows:
@@ -334,11 +331,10 @@ def _verified(
 
 def _verified_lines(table: Table, listed: _Listed, url: str, path: str) -> BronzeTable:
     found, where = survey_lines(Path(path)), f"{table.bronze_name}: {url}"
-    breaches = found.breaches(listed.entry.rows, listed.entry.sha256)
-    problems = tuple(Problem(check, f"{where} {text}") for check, text in breaches)
     told = (found.lines, listed.bytes, (("longest_line", str(found.longest)),))
     file = BronzeFile(url, *told, _identity(listed, found.lines), path)
-    return BronzeTable(table.name, (file,), problems)
+    breaches = found.breaches(where, listed.entry.rows, listed.entry.sha256)
+    return BronzeTable(table.name, (file,), tuple(Problem(*breach) for breach in breaches))
 
 
 def _identity(listed: _Listed, rows: int) -> str:

@@ -23,13 +23,13 @@ class LineSurvey:
     longest: int
     sha256: str
 
-    def breaches(self, lines: int, sha256: str | None) -> Iterator[tuple[str, str]]:
+    def breaches(self, where: str, lines: int, sha256: str | None) -> Iterator[tuple[str, str]]:
         """Yield (name of the gate, what is wrong) where a manifest says otherwise."""
         if self.lines != lines:
-            told = f"has {self.lines} lines, its manifest says {lines}"
+            told = f"{where} has {self.lines} lines, its manifest says {lines}"
             yield "manifest_rows", f"{told}; land the batch again or correct the manifest"
         if sha256 not in (None, self.sha256):
-            yield "sha256", "is not what its manifest says, byte by byte; restore the file"
+            yield "sha256", f"{where} is not what its manifest says, byte by byte; restore the file"
 
 
 def survey_lines(path: Path) -> LineSurvey:

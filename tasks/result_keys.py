@@ -64,7 +64,7 @@ def result_keys(
             keys[name] = None
             continue
         parents = [f"silver.{key.references}" for key in table.foreign_keys]
-        parts = {
+        parts: dict[str, Any] = {
             "logic": logic.silver,
             "spec": table.model_dump(mode="json", exclude={"description", "gates"}),
             "bronze": [bronze, sorted(found.identities)],
