@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import uuid4
 
+import pyarrow.parquet as pq
 import pytest
 
 from blocks.applying import apply_environment
@@ -14,10 +17,15 @@ from blocks.flow_settings import flow_settings
 from blocks.lake import Lake
 from flows.run import RunOutcome, run_pipeline
 from tasks.audit import read_record, run_ids
+from tasks.bronze_inventory import take_inventory
 from tasks.contracts.errors import ReleaseError
+from tasks.correction_landing import Rejected, Replayed, replay
+from tasks.landing_rows import EngineLimits
 from tasks.mirror import passing_mirror
+from tasks.quarantine_export import exported_rows, exported_table
 from tasks.release_views import release_views, select, tables_of
 from tasks.releases import missing_files, read_release, table_urls
+from tasks.specs import load_spec
 from tests.integration.published import content
 from tests.integration.same_content import content_differences
 from tests.stores.conftest import Backend, backend_of
@@ -143,3 +151,38 @@ def test_a_file_that_is_not_the_listed_one_is_refused(
         lake.gold.write(file.path, before)
     with passing_mirror(lake) as mirror:
         assert Path(mirror.paths(table.files)[0]).read_bytes() == before
+
+
+def test_corrections_land_in_the_bucket_of_bronze_and_a_run_sees_them(
+    runs: tuple[Lake, RunOutcome, RunOutcome], tmp_path: Path
+) -> None:
+    lake, _, _ = runs
+    spec, release = load_spec("ecommerce"), read_release(lake, "ecommerce")
+    names = ("silver.orders", "silver.orders_quarantine")
+    export = exported_table(spec, release, *names)
+    with release_views(lake, release, tables={names[1]}) as connection:
+        (row, *_) = [row.texts() for row in exported_rows(connection, export)]
+    edited = tmp_path / "orders.json"
+    edited.write_text(json.dumps({"rows": [row | {"agent_id": "corrected"}]}))
+
+    def land() -> Replayed:
+        return replay(
+            Rejected(lake, spec, release, *names),
+            edited,
+            corrected_by="J. Doe",
+            landed_at=datetime(2024, 1, 7, tzinfo=UTC),
+            limits=EngineLimits(),
+        )
+
+    first, again = land(), land()
+    assert (first.batch.rows, first.batch.already_landed) == (1, False)
+    assert again.batch == dataclasses.replace(first.batch, already_landed=True)
+    with passing_mirror(lake) as mirror:
+        known = frozenset(release.bronze["orders"])
+        found = take_inventory(lake, spec, spec.table("orders"), SECOND, known=known, mirror=mirror)
+        (corrections,) = found.corrections
+        assert (found.problems, found.without(known).rows) == ((), 1)
+        (landed,) = pq.read_table(corrections).to_pylist()
+    assert (landed["corrects_row"], landed["agent_id"]) == (row["quarantine_row"], "corrected")
+    assert landed["batch_id"] == first.batch.batch_id
+    assert landed["ingestion_ts"] == row["ingestion_ts"]
