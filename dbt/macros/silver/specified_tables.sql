@@ -7,6 +7,12 @@
     {% for schema in ('bronze', 'silver') if tables %}
         {% do run_query('create schema if not exists ' ~ schema) %}
     {% endfor %}
+    {% for table in tables.values() if table['silver_as'] == 'view' %}
+        {% set place, received = {'_file': 'string', '_row': 'integer'}, {} %}
+        {% for column in table['columns'] %}{% do received.update({column['name']: 'string'}) %}{% endfor %}
+        {% do create_empty_view('bronze.' ~ table['bronze'], dict(received, **place)) %}
+        {% do create_empty_view('silver.' ~ table['bronze'] ~ '_excluded', place) %}
+    {% endfor %}
     {% for name, table in tables.items() if not table['derived'] %}
         {% set place = {'_file': 'string', '_row': 'integer'} %}
         {% set received, kept = {}, {} %}
