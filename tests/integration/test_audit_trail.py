@@ -1,9 +1,10 @@
 """What a run leaves behind about itself: audit rows, history, reports, and what Prefect shows."""
 
+import json
 import shutil
 import time
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -24,7 +25,16 @@ from prefect.events import ReceivedEvent
 from prefect.events.filters import EventFilter, EventNameFilter, EventRelatedFilter
 from prefect.events.worker import EventsWorker
 
+from blocks.lake import local_lake
 from tasks.audit import AUDIT_SCHEMA, audit_rows
+from tasks.contracts.errors import CorrectionError
+from tasks.correction_landing import Rejected, replay
+from tasks.landing_rows import EngineLimits
+from tasks.quality_events import GATE_BREACHED, RELEASE_PUBLISHED
+from tasks.quarantine_export import exported_rows, exported_table
+from tasks.release_views import release_views
+from tasks.releases import read_release
+from tasks.specs import load_spec
 from tests.integration.published import release_document
 
 pytestmark = pytest.mark.slow
@@ -138,7 +148,7 @@ def test_prefect_shows_summary_gates_and_tables_of_the_run(
 def test_each_published_table_is_an_asset_with_its_lineage_and_figures(
     lake: Path, outcome: object, flow_run: FlowRun
 ) -> None:
-    told = asset_events(flow_run.id, "prefect.asset.materialization.succeeded")
+    told = events_of(flow_run.id, "prefect.asset.materialization.succeeded")
     published = release_document(lake)["tables"]
     assert set(told) == {f"medallion://ecommerce/{n.replace('.', '/')}" for n in published}
     for name, table in published.items():
@@ -152,11 +162,39 @@ def test_each_published_table_is_an_asset_with_its_lineage_and_figures(
         upstream = {r.id for r in event.related if r.role == "asset"}
         wanted = {f"medallion://ecommerce/{n.replace('.', '/')}" for n in record.inputs}
         assert upstream == wanted, record.table
-    assert asset_events(flow_run.id, "prefect.asset.materialization.failed") == {}
+    assert events_of(flow_run.id, "prefect.asset.materialization.failed") == {}
 
 
-def asset_events(flow_run_id: UUID, name: str) -> dict[str, ReceivedEvent]:
-    """The events of this name that the flow run emitted, by the asset."""
+def test_what_somebody_may_react_to_is_told_as_events(outcome: object, flow_run: FlowRun) -> None:
+    told = events_of(flow_run.id, RELEASE_PUBLISHED)
+    assert told["medallion.ecommerce.release"].payload["release"] == outcome.record.release
+    breaches = {
+        f"medallion.ecommerce.{g.layer}.{g.table}" for g in outcome.record.gates if g.message
+    }
+    assert breaches
+    assert set(events_of(flow_run.id, GATE_BREACHED)) == breaches
+
+
+def test_bronze_of_another_team_is_theirs_to_correct(lake: Path, tmp_path: Path) -> None:
+    opened, edited = local_lake(lake), tmp_path / "orders.json"
+    spec, release = load_spec("ecommerce"), read_release(opened, "ecommerce")
+    names = ("silver.orders", "silver.orders_quarantine")
+    export = exported_table(spec, release, *names)
+    with release_views(opened, release, tables={names[1]}) as connection:
+        rows = [row.texts() | {"agent_id": "x"} for row in exported_rows(connection, export)]
+    edited.write_text(json.dumps({"rows": rows}))
+    with pytest.raises(CorrectionError, match="who wrote it has to correct it there"):
+        replay(
+            Rejected(opened, spec, release, *names),
+            edited,
+            corrected_by="J. Doe",
+            landed_at=datetime(2024, 1, 7, tzinfo=UTC),
+            limits=EngineLimits(),
+        )
+
+
+def events_of(flow_run_id: UUID, name: str) -> dict[str, ReceivedEvent]:
+    """The events of this name that the flow run emitted, by their resource."""
     EventsWorker.drain_all(timeout=10)
     related = EventRelatedFilter(id=[f"prefect.flow-run.{flow_run_id}"])
     wanted = EventFilter(event=EventNameFilter(name=[name]), related=related)
