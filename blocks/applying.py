@@ -23,6 +23,7 @@ from blocks.environment_files import DEPLOYMENTS_FOLDER, block_name, read_enviro
 from blocks.gcp_keys import as_credentials
 from blocks.lake_blocks import GcsLake, LocalLake, S3Lake
 from blocks.lake_places import GcsPlaces, LocalPlaces, S3Places
+from blocks.observability_settings import LineageSettings, TelemetrySettings
 from blocks.platform_block import MedallionPlatform
 from blocks.secrets import look_up
 from blocks.settings import EnvironmentDecisions, Settings, settings_as_said
@@ -79,9 +80,21 @@ def _blocks_of(
         decided["threads"] = None  # as many as the worker has, not this machine
     mask_key = look_up(settings.mask_key, "mask_key")
     platform = MedallionPlatform(
-        **decided, lake=lake, warehouse=warehouse, catalog=catalog, mask_key=mask_key
+        **decided,
+        lake=lake,
+        warehouse=warehouse,
+        catalog=catalog,
+        mask_key=mask_key,
+        lineage=_without_key(settings.lineage),
+        lineage_api_key=look_up(settings.lineage.api_key, "lineage.api_key"),
+        telemetry=_without_key(settings.telemetry),
+        telemetry_api_key=look_up(settings.telemetry.api_key, "telemetry.api_key"),
     )
     return lake, warehouse, catalog, platform
+
+
+def _without_key(place: LineageSettings | TelemetrySettings) -> dict[str, Any]:
+    return place.model_dump(exclude={"api_key"})
 
 
 def _lake_block(settings: Settings) -> LocalLake | GcsLake | S3Lake:

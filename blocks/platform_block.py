@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, SecretStr
 from blocks.catalog_blocks import AnyCatalog
 from blocks.kept_schema import KeptSchema
 from blocks.lake_blocks import DOCUMENTATION, AnyLake, LocalLake
+from blocks.observability_settings import LineagePlace, TelemetryPlace
 from blocks.settings import EnvironmentDecisions
 from blocks.warehouse_blocks import AnyWarehouse
 
@@ -62,10 +63,25 @@ class MedallionPlatform(KeptSchema, EnvironmentDecisions, Block):
     )
     mask_key: SecretStr | None = Field(None, description="Key with which columns are masked.")
 
+    lineage: LineagePlace = Field(
+        LineagePlace(), description="Where OpenLineage events of runs go; nowhere by default."
+    )
+    lineage_api_key: SecretStr | None = Field(
+        None, description="Key that the server for lineage events asks for."
+    )
+    telemetry: TelemetryPlace = Field(
+        TelemetryPlace(), description="Where traces and metrics of runs go; nowhere by default."
+    )
+    telemetry_api_key: SecretStr | None = Field(
+        None, description="Key that the collector of traces and metrics asks for."
+    )
+
     def decisions(self) -> dict[str, Any]:
         """Return what `merge_settings` takes as said by an environment; secrets stay secret."""
         plain = {name: getattr(self, name) for name in EnvironmentDecisions.model_fields}
         said = plain | {"lake": _filled(self.lake.places()), "mask_key": self.mask_key}
+        said["lineage"] = _filled(self.lineage) | _key(self.lineage_api_key)
+        said["telemetry"] = _filled(self.telemetry) | _key(self.telemetry_api_key)
         if self.warehouse is not None:
             said["warehouse"] = _filled(self.warehouse.warehouse())
         if self.catalog is not None:
@@ -75,3 +91,7 @@ class MedallionPlatform(KeptSchema, EnvironmentDecisions, Block):
 
 def _filled(settings: Any) -> dict[str, Any]:
     return {name: value for name, value in settings if value is not None}
+
+
+def _key(key: SecretStr | None) -> dict[str, SecretStr]:
+    return {} if key is None else {"api_key": key}

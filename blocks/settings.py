@@ -39,6 +39,7 @@ from blocks.catalog_settings import (
 from blocks.environment_files import DEPLOYMENTS_FOLDER, read_environment
 from blocks.lake import Lake, open_lake
 from blocks.lake_places import LocalPlaces, Places, places_at
+from blocks.observability_settings import LineageSettings, TelemetrySettings
 from blocks.secrets import HeldSecret
 from blocks.warehouse_settings import WarehouseSettings
 from tasks.contracts.artifact import Artifact
@@ -123,6 +124,12 @@ class Settings(EnvironmentDecisions):
         "folder, and none where it is not.",
     )
     mask_key: HeldSecret | None = Field(None, description="Key with which columns are masked.")
+    lineage: LineageSettings = Field(
+        LineageSettings(), description="Where OpenLineage events of runs go; nowhere by default."
+    )
+    telemetry: TelemetrySettings = Field(
+        TelemetrySettings(), description="Where traces and metrics of runs go; nowhere by default."
+    )
     threads: Annotated[int, Field(ge=1, le=256)] = Field(
         default_factory=lambda: os.cpu_count() or 1, description="Threads of each engine."
     )

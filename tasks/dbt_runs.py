@@ -44,7 +44,7 @@ class DbtInputs:
 
 @dataclass(frozen=True)
 class DbtNode:
-    """The result of a model or data test."""
+    """The result of a model or data test; `relation` (`schema.name`) is what others read it as."""
 
     name: str
     kind: str
@@ -53,6 +53,7 @@ class DbtNode:
     message: str
     sql: str
     failures: int | None
+    relation: str = ""
 
     @property
     def is_broken(self) -> bool:

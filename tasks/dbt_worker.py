@@ -179,6 +179,7 @@ def _nodes(result: dbtRunnerResult) -> list[dict[str, Any]]:
             "message": str(entry.message or ""),
             "sql": str(getattr(entry.node, "compiled_code", "") or ""),
             "failures": getattr(entry, "failures", None),
+            "relation": f"{entry.node.schema}.{getattr(entry.node, 'alias', entry.node.name)}",
         }
         for entry in results
     ]

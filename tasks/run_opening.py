@@ -19,6 +19,7 @@ from tasks.contracts.errors import ConfigurationError
 from tasks.contracts.run_record import GateMode
 from tasks.enrichment import check_transform
 from tasks.masking import needs_key
+from tasks.observing import observers_of
 from tasks.run_context import RunContext
 from tasks.run_state import RunState
 from tasks.specs import load_spec
@@ -79,6 +80,7 @@ def open_run(
         artifact=artifact.sha256 if artifact is not None else None,
     )
     state = RunState(context)
+    state.observers = observers_of(settings)
     state.turns = _TURNS.get(backfill) if backfill is not None else None
     _OPEN[context.run_id] = state
     return state

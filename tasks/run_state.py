@@ -29,7 +29,9 @@ from tasks.contracts.run_record import (
 from tasks.contracts.spec import Spec
 from tasks.contracts.table_result import TableResult
 from tasks.daily_files import files_of_run
+from tasks.dbt_runs import DbtNode
 from tasks.gates import enforce
+from tasks.observing import Observers
 from tasks.run_base import Base
 from tasks.run_context import RunContext
 from tasks.run_plan import RunPlan
@@ -56,6 +58,8 @@ class RunState:
         self.results: dict[str, TableResult] = {}  # of other runs, that the plan counts on
         self.keys: tuple[dict[str, PublishedTable], dict[str, str]] | None = None
         self.reused: dict[str, TableResult] = {}  # those of them that were taken over
+        self.compiled: tuple[DbtNode, ...] = ()  # the SQL that gold was built by
+        self.observers = Observers()
         self.reasons: dict[str, dict[str, int]] = {}
         self.stages: list[StageRecord] = []
         self.catalog: CatalogRecord | None = None
@@ -73,16 +77,21 @@ class RunState:
         """Time a stage, and record whether it was done."""
         offset = self.seconds
         status: Literal["done", "failed"] = "failed"
+        error: str | None = None
         self.tell(f"{name} ...", stage=name)
+        self.observers.stage_began(self, name, offset)
         try:
             yield
             status = "done"
+        except BaseException as raised:
+            error = str(raised) or type(raised).__name__
+            raise
         finally:
             seconds = self.seconds - offset
-            self.stages.append(
-                StageRecord(stage=name, status=status, offset_seconds=offset, seconds=seconds)
-            )
+            ended = StageRecord(stage=name, status=status, offset_seconds=offset, seconds=seconds)
+            self.stages.append(ended)
             self.tell(f"{name} {status} in {seconds:.1f} s", stage=name, status=status)
+            self.observers.stage_ended(self, ended, error)
 
     def turn(self, stage: str) -> contextlib.AbstractContextManager[None]:
         """Wait for the days before this one, if this is a day of a backfill."""

@@ -322,7 +322,8 @@ def register_fact(state: RunState, fact: str, made: GoldBuild) -> None:
 
 @task(task_run_name="gold reconciliations", cache_policy=NO_CACHE, persist_result=False)
 def judge_reconciliations(state: RunState, made: GoldBuild) -> None:
-    """Keep the results of the tests that span several tables."""
+    """Keep the results of the tests that span several tables, and the SQL of the build."""
+    state.compiled = made.nodes
     state.judge(reconciliation_gates(state.run.spec.gold, made.nodes))
 
 
@@ -375,6 +376,7 @@ def report(state: RunState, release: int | None, error: str | None) -> tuple[Run
     ended: RunStatus = "computed" if release is None else "published"
     record = state.record("failed" if error else ended, release=release, error=error)
     path = write_record(run.lake, record)
+    state.observers.run_ended(state, record)
     shutil.rmtree(run.work_folder, ignore_errors=True)
     run.mirror.close()
     return record, path

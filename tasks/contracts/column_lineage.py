@@ -28,6 +28,15 @@ class ColumnLineage:
         """All columns that any column or the rows depend on."""
         return self.rows.union(*self.columns.values())
 
+    def without_columns(self, names: Iterable[str]) -> ColumnLineage:
+        """Return what of it leads to other columns than those named."""
+        left_out = set(names)
+        columns = {
+            column: {source: how for source, how in sources.items() if source[1] not in left_out}
+            for column, sources in self.columns.items()
+        }
+        return ColumnLineage(columns, frozenset(s for s in self.rows if s[1] not in left_out))
+
     def of_tables(self, tables: Iterable[str]) -> ColumnLineage:
         """Return what of it leads to `tables`."""
         known = set(tables)
