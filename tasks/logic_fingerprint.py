@@ -15,9 +15,9 @@ from tasks.contracts.spec import Spec
 from tasks.result_keys import Logic
 
 ROOT = Path(__file__).parent.parent
-_EVERY_PIPELINE = ("dbt/macros", "dbt/seeds", "tasks/transforms")
-_DBT = ("dbt/dbt_project.yml", "dbt/macros", "dbt/seeds")
 _ROW_MODELS = "tasks/contracts/row_models"
+_EVERY_PIPELINE = ("dbt/macros", "dbt/seeds", "tasks/transforms", _ROW_MODELS)
+_DBT = ("dbt/dbt_project.yml", "dbt/macros", "dbt/seeds")
 _COUNTING = {".sql", ".csv", ".py"}
 
 

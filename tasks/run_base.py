@@ -39,6 +39,7 @@ def choose_base(
     run_date: date,
     full_refresh: bool,
     gold_elsewhere: bool = False,
+    masked_by: str | None = None,
 ) -> Base:
     """Tell whether `release` is a base for a run; it is not for an earlier day or other rules.
 
@@ -60,6 +61,9 @@ def choose_base(
         ),
         f"SQL or transforms changed since release {number}": (
             release.logic_fingerprint != logic_fingerprint
+        ),
+        f"columns are masked by another key since release {number}": (
+            release.masked_by != masked_by
         ),
         f"release {number} is of a later day, {release.run_date}": run_date < release.run_date,
         f"release {number} has no table {', '.join(absent)}": bool(absent),

@@ -19,6 +19,7 @@ from blocks.settings import Settings
 from tasks.contracts.release import PublishedFile, PublishedTable
 from tasks.contracts.spec import Spec
 from tasks.dbt_runs import DbtEngine
+from tasks.masking import key_fingerprint
 from tasks.mirror import Mirror
 
 
@@ -54,6 +55,11 @@ class RunContext:
         folder = self.mirror.store_of(layer).path(self.prefix(table))
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    @property
+    def masked_by(self) -> str | None:
+        """What tells the key of masked columns from another, if the pipeline masks any."""
+        return key_fingerprint(self.mask_key.get_secret_value().encode()) if self.mask_key else None
 
     @cached_property
     def mirror(self) -> Mirror:

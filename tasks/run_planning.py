@@ -55,6 +55,7 @@ def look_for_base(state: RunState) -> Current:
         run_date=run.run_date,
         full_refresh=run.full_refresh,
         gold_elsewhere=run.settings.gold_engine == "warehouse",
+        masked_by=run.masked_by,
     )
     if state.base.release is not None:
         missing = missing_files(run.lake, state.base.release)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -38,12 +39,13 @@ def keys_of(
 ) -> dict[str, str]:
     """Return the keys of the tables that a run whose base is settled computes."""
     run, mask = state.run, state.run.mask_key
+    logic = logic_of_tables(run.spec)
     return result_keys(
         run.spec,
         state.base,
         state.inventory,
         snapshots,
-        logic=logic_of_tables(run.spec),
+        logic=replace(logic, gold=f"{logic.gold} {run.masked_by or ''}"),
         run_date=run.run_date,
         as_of=run.as_of,
         bronze=run.lake.bronze.url("") if run.lake.foreign_bronze else "",

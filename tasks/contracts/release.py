@@ -108,6 +108,9 @@ class Release(_Document):
         None, description="The folder of that bronze, where it was read in place from elsewhere."
     )
     counts: dict[str, SilverCounts] = Field(default_factory=dict)
+    masked_by: str | None = Field(
+        None, description="Tells one key of masked columns from another, if any column is masked."
+    )
     warehouse_gold: WarehouseGold | None = Field(
         None, description="Where gold is, if the warehouse computes it."
     )
