@@ -350,6 +350,7 @@ def publish_release(state: RunState, base: Current) -> int:
         tables=dict(sorted(state.tables.items())),
     )
     dims = {name: table for name, table in release.tables.items() if name.startswith("dims.")}
+        masked_by=run.masked_by,
     gone = missing_files(run.lake, release.model_copy(update={"tables": dims}))
     gone += cleared_away(state)
     if gone:
