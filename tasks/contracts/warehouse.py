@@ -71,16 +71,22 @@ class LoadEvent:
 class Standing:
     """What a warehouse holds: `loaded`, but for what loads of `suspects` may have written over it.
 
-    `gold` is the release that gold was built of in the warehouse.
+    Those of `rivals` surely were under way beside it; others of `suspects` had begun before it and
+    never ended. `gold` is the release that gold was built of in the warehouse.
     """
 
     loaded: int | None = None
     suspects: frozenset[int] = frozenset()
+    rivals: frozenset[int] = frozenset()
     gold: int | None = None
 
     def shows(self, release: int) -> bool:
-        """Tell whether every table that is loaded is the one of `release`."""
-        return self.loaded == release and not self.suspects - {release}
+        """Tell whether every table that is loaded is the one of `release`.
+
+        A load that was killed counts no more once a later one has ended, which has replaced what it
+        left; should it live after all, it loads again when it finds the later one.
+        """
+        return self.loaded == release and not self.rivals - {release}
 
 
 @dataclass(frozen=True)
@@ -106,8 +112,8 @@ class _Load:
 def standing_of(events: Iterable[LoadEvent]) -> Standing:
     """Read what stands in a warehouse from the history of loads, in whatever order it comes.
 
-    A load that was under way beside the last one that ended may have written after it; one that has
-    not ended for longer than any load takes was killed, and what it left was repaired since.
+    A load that was under way beside the last one that ended may have written after it; so may one
+    that began before and never ended, unless that is longer ago than any load takes.
     """
     loads: dict[str, _Load] = {}
     gold: tuple[datetime, int] | None = None
@@ -121,12 +127,13 @@ def standing_of(events: Iterable[LoadEvent]) -> Standing:
     done = [load for load in loads.values() if load.ended is not None]
     last = max(done, key=lambda load: load.ended or load.began, default=None)
     if last is None:
-        return Standing(None, frozenset(load.release for load in loads.values()))
-    suspects = frozenset(
-        load.release for load in loads.values() if load is not last and _may_have_hit(load, last)
-    )
+        begun = frozenset(load.release for load in loads.values())
+        return Standing(None, begun, begun)
+    others = [load for load in loads.values() if load is not last]
+    rivals = frozenset(load.release for load in others if _was_beside(load, last))
+    lost = frozenset(load.release for load in others if _may_live(load, last))
     built = gold[1] if gold is not None and gold[0] >= last.began else None
-    return Standing(last.release, suspects, built)
+    return Standing(last.release, rivals | lost, rivals, built)
 
 
 def bigquery_type(kind: str, column: str = "") -> str:
@@ -149,9 +156,9 @@ def bigquery_type(kind: str, column: str = "") -> str:
 _ORDER: dict[Event, int] = {"begun": 0, "loaded": 1, "gold": 2}
 
 
-def _may_have_hit(load: _Load, last: _Load) -> bool:
-    if load.began >= last.began:
-        return True
-    if load.ended is None:
-        return last.began - load.began < LONGEST_LOAD
-    return load.ended > last.began
+def _was_beside(load: _Load, last: _Load) -> bool:
+    return load.began >= last.began or (load.ended is not None and load.ended > last.began)
+
+
+def _may_live(load: _Load, last: _Load) -> bool:
+    return load.ended is None and last.began - load.began < LONGEST_LOAD

@@ -47,10 +47,11 @@ _SHOWN = {
     "TIMESTAMP": "TIMESTAMP",
     "TIMESTAMP WITH TIME ZONE": "TIMESTAMP",
 }
+_RESULTS = "_results"  # where answers to queries are
 _FORMATS = {"DAY": "%Y%m%d", "MONTH": "%Y%m"}
 _ROUTE = re.compile(
     r"(?P<upload>/upload)?/bigquery/v2/projects/(?P<project>[^/]+)/(?P<kind>datasets|jobs|queries)"
-    r"(/(?P<id>[^/]+))?(?P<tables>/tables)?(/(?P<table>[^/]+))?(?P<data>/data)?"
+    r"(/(?P<id>[^/]+))?(/(?P<part>tables|routines))?(/(?P<table>[^/]+)?)?(?P<data>/data)?"
 )
 
 
@@ -135,6 +136,9 @@ class BigQueryStandIn(Proxy):
 
     def _dataset_call(self, method: str, found: re.Match[str], body: Any) -> Any:
         dataset, table = found["id"], found["table"]
+        if dataset == _RESULTS:
+            rows = len(self._results[table][1])
+            return {"tableReference": _reference(dataset, table), "numRows": str(rows)}
         if dataset is None and method == "POST":
             name = body["datasetReference"]["datasetId"]
             if self._has_dataset(name):
@@ -145,8 +149,10 @@ class BigQueryStandIn(Proxy):
             return {"datasets": [self._dataset(n) for n in self._dataset_names()]}
         if not self._has_dataset(dataset):
             raise RefusedError(404, "notFound", f"Not found: Dataset {dataset}")
-        if not found["tables"]:
+        if found["part"] is None:
             return self._dataset(dataset)
+        if found["part"] == "routines":
+            return {"routines": []}
         if table is None and method == "POST":
             return self._create(dataset, body)
         if table is None:
@@ -202,10 +208,9 @@ class BigQueryStandIn(Proxy):
             self.database.execute(f'select * from "{dataset}"."{name}" limit 0')
         )
         (count,) = self.database.execute(f'select count(*) from "{dataset}"."{name}"').fetchone()
-        reference = {"projectId": PROJECT, "datasetId": dataset, "tableId": name}
         found = {
             "id": f"{PROJECT}:{dataset}.{name}",
-            "tableReference": reference,
+            "tableReference": _reference(dataset, name),
             "type": "TABLE",
             "schema": {"fields": fields},
             "numRows": str(count),
@@ -357,12 +362,8 @@ class BigQueryStandIn(Proxy):
             for each in query.get("queryParameters", [])
         }
         (statement,) = [s for s in sqlglot.parse(query["query"], read="bigquery") if s is not None]
-        kind = "SELECT"
-        if isinstance(statement, sqlglot.exp.Create):
-            kind = "CREATE_TABLE_AS_SELECT"
-            statement.set("properties", None)
-        elif isinstance(statement, sqlglot.exp.Insert):
-            kind = "INSERT"
+        kind = _statement_type(statement)
+        statement.set("properties", None)
         done = self.database.execute(to_duckdb(statement), parameters or None)
         if kind == "SELECT":
             fields = self._described(done)
@@ -370,10 +371,9 @@ class BigQueryStandIn(Proxy):
         else:
             fields, rows = [], []
         self._results[identity] = (fields, rows)
-        target = {"projectId": PROJECT, "datasetId": "_results", "tableId": identity}
+        target = _reference(_RESULTS, identity)
         if kind == "CREATE_TABLE_AS_SELECT":
-            table = statement.this
-            target = {"projectId": PROJECT, "datasetId": table.db, "tableId": table.name}
+            target = _reference(statement.this.db, statement.this.name)
         job["configuration"]["query"]["destinationTable"] = target
         return {"statementType": kind, "totalBytesProcessed": "0", "totalBytesBilled": "0"}
 
@@ -396,6 +396,16 @@ def to_duckdb(statement: str | sqlglot.exp.Expression) -> str:
     if isinstance(statement, str):
         statement = sqlglot.parse_one(statement, read="bigquery")
     return statement.sql(dialect="duckdb")
+
+
+def _statement_type(statement: sqlglot.exp.Expression) -> str:
+    if isinstance(statement, sqlglot.exp.Create):
+        return "CREATE_SCHEMA" if statement.kind == "SCHEMA" else "CREATE_TABLE_AS_SELECT"
+    return "INSERT" if isinstance(statement, sqlglot.exp.Insert) else "SELECT"
+
+
+def _reference(dataset: str, table: str) -> dict[str, str]:
+    return {"projectId": PROJECT, "datasetId": dataset, "tableId": table}
 
 
 def _columns(fields: list[dict[str, Any]]) -> str:
