@@ -70,11 +70,11 @@ def count_corrected(
 
 def _is_corrected(table: Table, columns: Iterable[str], corrections: Sequence[str]) -> str:
     """A condition, never NULL. Rows are hashed only where a correction has come from: few are."""
-    near = "source_line" if table.landing == "lines" else "ingestion_ts"
-    place = f"concat_ws('|', source_file, {near})"
     files = read_parquet(corrections)
-    hashed = (
-        f"case when {place} in (select {place} from {files}) "  # noqa: S608 - quoted
-        f"then {row_id(columns)} end"
+    near = "source_line" if table.landing == "lines" else "coalesce(ingestion_ts, '')"
+    places = " and ".join(
+        f"{place} in (select {place} from {files})"  # noqa: S608 - quoted
+        for place in ("coalesce(source_file, '')", near)
     )
+    hashed = f"case when {places} then {row_id(columns)} end"
     return f"coalesce({hashed} in (select {CORRECTS} from {files}), false)"  # noqa: S608

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 from uuid import UUID, uuid4
 
 import pytest
@@ -20,9 +21,12 @@ from prefect.events import emit_event
 from prefect.events.worker import EventsWorker
 from prefect.server.events.schemas.automations import EventTrigger
 from prefect.server.events.schemas.events import ReceivedEvent
+from prefect.settings import get_current_settings
 from prefect.states import Crashed, Pending, Running
+from typer.testing import CliRunner
 
 from blocks.automations import AUTOMATIONS_FOLDER, apply_automations
+from cli.app import app
 from flows.quality_sensor import quality_sensor
 from flows.rollback import rollback
 from tasks.contracts.errors import ConfigurationError
@@ -92,6 +96,21 @@ def test_automations_are_saved_where_they_differ(client: SyncPrefectClient, tmp_
     assert saved.trigger.within.total_seconds() == 300
     with pytest.raises(ConfigurationError, match="no block slack-webhook/medallion-dev; create"):
         applied("dev")
+
+
+def test_the_command_tells_what_changes(
+    client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", str(get_current_settings().api.url))
+    called = CliRunner().invoke(app, ["automations", "apply", "local", "--dry-run", "--json"])
+    assert json.loads(called.stdout) == {
+        "environment": "local",
+        "dry_run": True,
+        "automations": [{"automation": ZOMBIES, "status": "created", "fields": ANY}],
+    }
+    assert client.read_automations_by_name(ZOMBIES) == []
+    called = CliRunner().invoke(app, ["automations", "apply", "dev"])
+    assert isinstance(called.exception, ConfigurationError)
 
 
 def test_a_gate_that_stops_a_run_pauses_its_deployment_in_production(
