@@ -146,17 +146,17 @@ class IcebergTables:
                 table = self._catalog.load_table((self._pipeline, namespace, name))
             except NoSuchTableError:
                 return None
-            except FileNotFoundError:
-                if not self._of_lake:
-                    raise
-                table = None
-            if table is not None and table.location().rstrip("/").endswith(_path(location)):
-                return LoadedTable(_state(table), table)
+            except FileNotFoundError:  # also what lies outside of the lake
+                found = "a place that this lake does not have"
+            else:
+                found = table.location()
+                if found.rstrip("/").endswith(_path(location)):
+                    return LoadedTable(_state(table), table)
         if not self._of_lake:
             raise CatalogError(
-                f"{self._pipeline}: the Iceberg catalog has {namespace}.{name} at "
-                f"{table.location() if table is not None else 'another place'}, and this lake's "
-                f"belongs at {location}: give each lake a catalog or a warehouse of its own"
+                f"{self._pipeline}: the Iceberg catalog has {namespace}.{name} at {found}, where "
+                f"this lake's belongs at {location}: give each lake a catalog or a warehouse of "
+                "its own, or drop the table"
             )
         self.drop(namespace, name)
         return None
