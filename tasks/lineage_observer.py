@@ -74,10 +74,19 @@ class LineageObserver:
         if self._events is None:
             from tasks.lineage_events import RunEvents  # noqa: PLC0415 - takes a second to load
 
-            record = state.record("computed")
-            self._events = RunEvents(
-                naming(self._settings), record, state.run.spec.description.strip()
+            run = state.run
+            begun = RunRecord(
+                pipeline=run.pipeline,
+                run_id=run.run_id,
+                run_date=run.run_date,
+                environment=run.settings.environment,
+                gate_mode=run.settings.gates,
+                status="computed",
+                release=None,
+                started_at=run.started_at,
+                seconds=0.0,
             )
+            self._events = RunEvents(naming(self._settings), begun, run.spec.description.strip())
             self._send([self._events.run_began()])
         return self._events
 
