@@ -113,16 +113,16 @@ def local_lake(root: Path, bronze: Path | None = None) -> Lake:
     )
 
 
-def open_lake(roots: Mapping[str, str], bronze: Path | None = None, **access: Any) -> Lake:
+def open_lake(roots: Mapping[str, str], bronze: Store | None = None, **access: Any) -> Lake:
     """A lake with one root a layer: `control`, `bronze`, `silver` and `gold`, paths or URLs.
 
-    `access` opens those that are object stores (see `open_store`); `bronze` is a folder that is
-    read in place instead of the lake's own. Raises ConfigurationError.
+    `access` opens those that are object stores (see `open_store`); `bronze` is read in place
+    instead of the lake's own. Raises ConfigurationError.
     """
     stores = {layer: open_store(roots[layer], **access) for layer in ("control", *LAYER_ROOTS)}
     return Lake(
         control=stores["control"],
-        bronze=stores["bronze"] if bronze is None else LocalStore(bronze),
+        bronze=stores["bronze"] if bronze is None else bronze,
         silver=stores["silver"],
         gold=stores["gold"],
         foreign_bronze=bronze is not None,

@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from blocks.secrets import HeldCredentials, HeldSecret, look_up
+from tasks.contracts.errors import ConfigurationError
 
 LAYERS = ("control", "bronze", "silver", "gold", "preaggregations")
 _BUCKET_URL = re.compile(r"(gs|s3)://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/[\w.=+-]+)*/?", re.ASCII)
@@ -173,6 +175,22 @@ def check_key_pair(key_id: object, secret: object) -> None:
 def root_text(root: str | Path) -> str:
     """Return a root as text; a URL that went through a path gets back the `/` that it lost."""
     return re.sub(r"^(gs|s3):/(?=[^/])", r"\1://", str(root))
+
+
+def is_url(root: str | Path) -> bool:
+    """Tell whether `root` names a bucket and not a folder of this machine."""
+    return "://" in root_text(root)
+
+
+def check_url(option: str, root: str | Path) -> None:
+    """Raise ConfigurationError if a URL that was given as `option` is none of a bucket."""
+    found = urlsplit(root_text(root))
+    plain = not (found.query or found.fragment or "@" in found.netloc)
+    if found.scheme not in ("s3", "gs") or not found.netloc or not plain:
+        raise ConfigurationError(
+            f"{option}: must be a path, or look like s3://bucket/folder or gs://bucket/folder, "
+            "without credentials"
+        )
 
 
 def places_at(root: str | Path, like: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -38,9 +38,11 @@ from blocks.catalog_settings import (
 )
 from blocks.environment_files import DEPLOYMENTS_FOLDER, read_environment
 from blocks.lake import Lake, open_lake
-from blocks.lake_places import LocalPlaces, Places, places_at
+from blocks.lake_places import LocalPlaces, Places, places_at, root_text
 from blocks.observability_settings import LineageSettings, TelemetrySettings
 from blocks.secrets import HeldSecret
+from blocks.store import Store
+from blocks.stores.opening import open_store
 from blocks.warehouse_settings import WarehouseSettings
 from tasks.contracts.artifact import Artifact
 from tasks.contracts.errors import ConfigurationError
@@ -175,12 +177,23 @@ class Settings(EnvironmentDecisions):
         delays = [self.retry_delay_seconds * growth**n for n in range(self.retries)]
         return [delay if cap is None else min(delay, cap) for delay in delays]
 
-    def lake(self, bronze: Path | None = None) -> Lake:
+    def lake(self, bronze: str | Path | None = None) -> Lake:
         """Return the environment's lake, or one that reads bronze in place from `bronze`.
 
         Raises ConfigurationError where a secret that opens it is missing.
         """
-        return open_lake(self.places.layer_roots(), bronze, **self.places.opening())
+        foreign = self.store_at(bronze) if bronze is not None else None
+        return open_lake(self.places.layer_roots(), foreign, **self.places.opening())
+
+    def store_at(self, root: str | Path) -> Store:
+        """Return the store at a root outside of the lake: a folder, or a bucket with a prefix.
+
+        What opens the lake opens a bucket of the same kind; one of another kind is opened by what
+        the machine itself is allowed to. Raises ConfigurationError.
+        """
+        text, kind = root_text(root), self.places.SCHEME
+        access = self.places.opening() if kind and text.startswith(kind) else {}
+        return open_store(text, **access)
 
 
 _VARIABLES = {

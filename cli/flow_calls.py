@@ -21,13 +21,16 @@ def check_call(
     memory_limit: str | None = None,
 ) -> None:
     """Refuse a wrong call before anything is started."""
+    from blocks.lake_places import check_url, is_url  # noqa: PLC0415
     from blocks.settings import load_settings  # noqa: PLC0415
     from tasks.specs import load_spec  # noqa: PLC0415
 
     load_spec(pipeline)
     load_settings(env, lake_root=lake, gates=gates, memory_limit=memory_limit)
     for option, path in (("--source", source), ("--bronze", bronze)):
-        if path is not None and not path.exists():
+        if path is not None and is_url(path):
+            check_url(option, path)
+        elif path is not None and not path.exists():
             raise ConfigurationError(f"{option} {path}: no such file or folder")
     if source is not None and bronze is not None:
         raise ConfigurationError("--source lands files, --bronze reads them in place: give one")

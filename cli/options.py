@@ -31,7 +31,9 @@ LakeRoot = Annotated[
 Bronze = Annotated[
     Path | None,
     typer.Option(
-        "--bronze", metavar="PATH", help="Bronze that another team wrote, read where it lies."
+        "--bronze",
+        metavar="PATH",
+        help="Folder or bucket URL of bronze that others wrote, read in place.",
     ),
 ]
 Gates = Annotated[

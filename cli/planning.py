@@ -42,9 +42,7 @@ def register(app: typer.Typer) -> None:
 def plan(
     pipeline: Pipeline,
     run_date: RunDate = None,
-    source: Annotated[
-        Path | None, typer.Option(help="A file or folder that the run would land first.")
-    ] = None,
+    source: Annotated[Path | None, typer.Option(help="What the run would land first.")] = None,
     bronze: Bronze = None,
     lake: LakeRoot = None,
     gates: Gates = None,

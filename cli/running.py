@@ -64,7 +64,7 @@ def run(
     ] = None,
     run_date: RunDate = None,
     source: Annotated[
-        Path | None, typer.Option(help="A file or folder to land in bronze first.")
+        Path | None, typer.Option(help="A file, folder or bucket URL to land first.")
     ] = None,
     bronze: Bronze = None,
     lake: LakeRoot = None,
@@ -129,7 +129,7 @@ def ingest(
     with api.ready():
         report = flow(
             pipeline,
-            str(source),
+            absolute_text(source) or "",
             landed_on=landed_on.date() if landed_on else None,
             lake=absolute_text(lake),
             environment=env,

@@ -88,7 +88,7 @@ def backfill(
         parallel: So many days are computed side by side, each with the memory of a run. One alone
             builds on the day before it, which is the least work.
         lake: Root folder of the lake; the environment's by default.
-        bronze: Folder of bronze that another team wrote, read in place.
+        bronze: Folder or bucket URL of bronze that another team wrote, read in place.
         gates: `warn` or `strict`; the environment's by default.
         environment: Name of the environment; MEDALLION_ENV, else `local`.
         memory_limit: Memory that DuckDB may use before it spills (`2GB`); the environment's by

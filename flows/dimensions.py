@@ -50,7 +50,7 @@ def refresh_dimensions(
         pipeline: Name of the pipeline (`ecommerce`).
         run_date: The day as of which the snapshot is taken; today (UTC) by default.
         lake: Root folder of the lake; the environment's by default.
-        bronze: Folder of bronze that another team wrote, read in place.
+        bronze: Folder or bucket URL of bronze that another team wrote, read in place.
         gates: `warn` or `strict`; the environment's by default.
         environment: Name of the environment; MEDALLION_ENV, else `local`.
         run_id: Set by the main run when it calls this as a subflow.

@@ -19,10 +19,13 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
 from blocks.flow_settings import flow_settings
+from blocks.lake import Lake
+from blocks.settings import Settings
 from blocks.store import Store
 from tasks.assets import landed_assets, tell_of
 from tasks.contracts.errors import IngestError
 from tasks.contracts.spec import Spec
+from tasks.fetched_sources import source_on_disk
 from tasks.landing import LandedBatch, LandingReport, land_file, landed_text
 from tasks.landing_checks import CheckedSource, check_sources
 from tasks.landing_rows import EngineLimits
@@ -112,7 +115,7 @@ def ingest(
 
     Args:
         pipeline: Name of the pipeline (`ecommerce`).
-        source: A file, or a folder of files, as the worker sees it.
+        source: A file, or a folder of files, as the worker sees it, or the URL of one in a bucket.
         landed_on: The partition of rows whose files do not say theirs; the day of the run by
             default.
         lake: Root folder of the lake; the environment's by default.
@@ -126,7 +129,19 @@ def ingest(
     settings = flow_settings(environment, lake_root=lake)
     spec = load_spec(pipeline)
     places = settings.lake()
-    prefix = places.bronze_prefix(pipeline)
+    with source_on_disk(source, places, settings.store_at, files) as found:
+        return _land_all(spec, settings, places, str(found), landed_on, files)
+
+
+def _land_all(
+    spec: Spec,
+    settings: Settings,
+    places: Lake,
+    source: str,
+    landed_on: date | None,
+    files: list[str] | None,
+) -> LandingReport:
+    prefix = places.bronze_prefix(spec.pipeline)
     landed_at = _started_at()
     checked = check(places.bronze, prefix, spec, source, files)
     by_table: dict[str, list[CheckedSource]] = {}

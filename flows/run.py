@@ -95,8 +95,8 @@ def run_pipeline(
         pipeline: Name of the pipeline (`ecommerce`).
         run_date: The day to run for, inclusive; by default that on which the run is to start (UTC).
         lake: Root folder of the lake; the environment's by default.
-        bronze: Folder of bronze that another team wrote, read in place.
-        source: A file or folder to land in bronze first.
+        bronze: Folder or bucket URL of bronze that another team wrote, read in place.
+        source: A file or folder to land in bronze first, or the URL of one in a bucket.
         gates: `warn` or `strict`; the environment's by default.
         environment: Name of the environment; MEDALLION_ENV, else `local`.
         full_refresh: Compute everything, whatever the release before holds.

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from blocks.flow_settings import flow_settings
+from blocks.lake_places import check_url, is_url
 from blocks.masking import mask_key
 from blocks.settings import artifact_in_force
 from tasks.backfill import Turns
@@ -56,7 +57,9 @@ def open_run(
     for transform in spec.transforms:
         check_transform(transform)
     check_warehouse(settings, spec)
-    if bronze is not None and not Path(bronze).is_dir():
+    if bronze is not None and is_url(bronze):
+        check_url("--bronze", bronze)
+    elif bronze is not None and not Path(bronze).is_dir():
         raise ConfigurationError(f"--bronze {bronze}: no such folder")
     artifact = artifact_in_force(pipeline, settings.environment)
     if bronze is not None and any(table.silver_as == "view" for table in spec.tables):
@@ -73,7 +76,7 @@ def open_run(
         run_date=run_date or due or now.date(),
         started_at=now,
         settings=settings,
-        lake=settings.lake(Path(bronze).absolute() if bronze is not None else None),
+        lake=settings.lake(bronze),
         as_of=run_date,
         full_refresh=full_refresh,
         mask_key=mask.key if mask is not None else None,

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 from blocks.settings import Settings
 from tasks.backfill import published_days, standing_releases
@@ -19,6 +18,7 @@ from tasks.bronze_manifests import record_key
 from tasks.contracts.errors import ConfigurationError
 from tasks.contracts.release import Release
 from tasks.dimensions import latest_snapshot, plan_snapshot, snapshot_inputs
+from tasks.fetched_sources import source_on_disk
 from tasks.gates import bronze_gates
 from tasks.landing_checks import check_sources
 from tasks.logic_fingerprint import logic_fingerprint
@@ -173,7 +173,9 @@ def _arriving(state: RunState, source: str) -> dict[str, int]:
     run = state.run
     store, prefix = run.lake.bronze, run.lake.bronze_prefix(run.pipeline)
     counts: dict[str, int] = {}
-    for checked in check_sources(store, prefix, run.spec, find_sources(run.spec, Path(source))):
+    with source_on_disk(source, run.lake, run.settings.store_at) as path:
+        found = check_sources(store, prefix, run.spec, find_sources(run.spec, path))
+    for checked in found:
         table = checked.source.table
         batches = f"{prefix}{checked.source.bronze}/"
         if not store.exists(record_key(batches, checked.batch_id)):

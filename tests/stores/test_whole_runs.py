@@ -15,6 +15,7 @@ import pytest
 from blocks.applying import apply_environment
 from blocks.flow_settings import flow_settings
 from blocks.lake import Lake
+from flows.ingest import ingest
 from flows.run import RunOutcome, run_pipeline
 from tasks.audit import read_record, run_ids
 from tasks.bronze_inventory import take_inventory
@@ -111,6 +112,36 @@ def test_each_layer_lies_in_its_own_bucket_and_nothing_stays_behind(
         assert not [key for key in in_runs if "/.work/" in key]
         assert stored >= {k for k in in_runs if second.record.run_id in k}
     assert read_record(lake, "ecommerce", run_ids(lake, "ecommerce")[-1]).release == 2
+
+
+def test_bronze_of_others_and_files_to_land_may_lie_in_buckets_of_their_own(
+    runs: tuple[Lake, RunOutcome, RunOutcome], backend: Backend, small_bronze: Path, scratch: Path
+) -> None:
+    _, _, second = runs
+    environment, theirs = f"buckets_{backend.kind}", backend.root("theirs")
+    store = flow_settings(environment).store_at(theirs)
+    for file in sorted(path for path in small_bronze.rglob("*") if path.is_file()):
+        store.upload(file, file.relative_to(small_bronze).as_posix())
+    before = store.list("")
+    call = {"run_date": SECOND, "lake": backend.root("single"), "environment": environment}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDALLION_STAGES", "bronze,dimensions,silver")
+        done = run_pipeline("ecommerce", bronze=theirs, **call)
+    told = {table.table: table.rows_out for table in second.record.tables}
+    assert {t.table: t.rows_out for t in done.record.tables} == {
+        name: rows for name, rows in told.items() if name.startswith(("silver.", "dims."))
+    }
+    assert store.list("") == before
+
+    single = flow_settings(environment, lake_root=call["lake"]).lake()
+    report = ingest("ecommerce", f"{theirs}/orders", lake=call["lake"], environment=environment)
+    days = len(list((small_bronze / "orders").iterdir()))
+    assert [(batch.table, batch.already_landed) for batch in report.batches] == [
+        ("orders", False)
+    ] * days
+    assert len(single.bronze.list("ecommerce/orders/_batches")) >= days
+    kept = [path for path in scratch.rglob("*") if ".dbt" not in path.parts and path.is_file()]
+    assert kept == []
 
 
 def test_queries_read_the_release_where_it_lies(
