@@ -104,7 +104,7 @@ def _build(
 ) -> dbtRunnerResult:
     from tasks.dbt_functions import hold_key  # noqa: PLC0415 - takes dbt with it
 
-    hold_key(build["mask_key"])
+    hold_key(build.get("mask_key"))
     work, threads = Path(build["work"]), min(build["threads"], MOST_THREADS)
     connection = project.get("connection") or {
         "type": "duckdb",
