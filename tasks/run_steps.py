@@ -346,11 +346,11 @@ def publish_release(state: RunState, base: Current) -> int:
         bronze={n: tuple(sorted(t.identities)) for n, t in sorted(state.inventory.items())},
         bronze_root=run.lake.bronze.url("") if run.lake.foreign_bronze else None,
         counts=dict(sorted(state.silver_counts.items())),
+        masked_by=run.masked_by,
         warehouse_gold=_gold_elsewhere(state),
         tables=dict(sorted(state.tables.items())),
     )
     dims = {name: table for name, table in release.tables.items() if name.startswith("dims.")}
-        masked_by=run.masked_by,
     gone = missing_files(run.lake, release.model_copy(update={"tables": dims}))
     gone += cleared_away(state)
     if gone:
