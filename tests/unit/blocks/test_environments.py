@@ -101,6 +101,7 @@ SOURCES: dict[str, tuple[Any, Any, Any]] = {
     "stages": (["bronze"], "bronze, dimensions", STAGES[:3]),
     "publish": (False, "true", False),
     "load_warehouse": (True, "false", True),
+    "sync_catalog": (False, "true", False),
     "gold_engine": ("warehouse", "duckdb", "warehouse"),
     "threads": (2, "3", 4),
     "memory_limit": ("2MB", "3MB", "4MB"),
