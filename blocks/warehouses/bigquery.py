@@ -35,7 +35,7 @@ _HISTORY = (
     bigquery.SchemaField("release", "INT64"),
     bigquery.SchemaField("run_id", "STRING"),
     bigquery.SchemaField("event", "STRING"),
-    bigquery.SchemaField("at", "TIMESTAMP"),
+    bigquery.SchemaField("recorded_ts", "TIMESTAMP"),
 )
 _TYPE = re.compile(r"(?P<name>\w+)(\((?P<digits>\d+), (?P<scale>\d+)\))?")
 # The REST protocol answers with the older names of types.
@@ -60,7 +60,7 @@ class BigQuery:
         return f"{self._settings.project}.{self._dataset(layer)}.{table}"
 
     def events(self) -> Sequence[LoadEvent]:
-        query = f"SELECT load, release, run_id, event, at FROM `{self._history}`"  # noqa: S608
+        query = f"SELECT load, release, run_id, event, recorded_ts FROM `{self._history}`"  # noqa: S608
         with _reported("its history"):
             try:
                 self._client.get_table(self._history, retry=_AGAIN)
@@ -85,7 +85,7 @@ class BigQuery:
                 bigquery.Table(self._history, schema=_HISTORY), exists_ok=True, retry=_AGAIN
             )
             self._ask(
-                f"INSERT INTO `{self._history}` (load, release, run_id, event, at) "  # noqa: S608
+                f"INSERT INTO `{self._history}` (load, release, run_id, event, recorded_ts) "  # noqa: S608
                 "VALUES (@load, @release, @run_id, @event, CURRENT_TIMESTAMP())",
                 config,
             )

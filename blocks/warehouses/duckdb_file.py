@@ -44,7 +44,7 @@ class DuckDbFile:
         with self._session("its history") as session:
             if not self._columns(session, "control", _EVENTS):
                 return []
-            query = f"select load, release, run_id, event, at from {self._history}"  # noqa: S608
+            query = f"select load, release, run_id, event, recorded_ts from {self._history}"  # noqa: S608
             rows = session.execute(query).fetchall()
         return [LoadEvent(*row) for row in rows]
 
@@ -53,7 +53,7 @@ class DuckDbFile:
             self._make_schema(session, "control")
             session.execute(
                 f"create table if not exists {self._history} (load varchar, release bigint, "
-                "run_id varchar, event varchar, at timestamptz)"
+                "run_id varchar, event varchar, recorded_ts timestamptz)"
             )
             session.execute(
                 f"insert into {self._history} values (?, ?, ?, ?, now())",  # noqa: S608 - our name

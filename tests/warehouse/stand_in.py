@@ -136,23 +136,22 @@ class BigQueryStandIn(Proxy):
 
     def _dataset_call(self, method: str, found: re.Match[str], body: Any) -> Any:
         dataset, table = found["id"], found["table"]
+        if dataset is None:
+            return (
+                self._make(body)
+                if method == "POST"
+                else {"datasets": [self._dataset(name) for name in self._dataset_names()]}
+            )
         if dataset == _RESULTS:
             rows = len(self._results[table][1])
             return {"tableReference": _reference(dataset, table), "numRows": str(rows)}
-        if dataset is None and method == "POST":
-            name = body["datasetReference"]["datasetId"]
-            if self._has_dataset(name):
-                raise RefusedError(409, "duplicate", f"Already Exists: Dataset {name}")
-            self.database.execute(f'create schema "{name}"')
-            return body
-        if dataset is None:
-            return {"datasets": [self._dataset(n) for n in self._dataset_names()]}
-        if not self._has_dataset(dataset):
+        if dataset not in self._dataset_names():
             raise RefusedError(404, "notFound", f"Not found: Dataset {dataset}")
-        if found["part"] is None:
-            return self._dataset(dataset)
-        if found["part"] == "routines":
-            return {"routines": []}
+        if found["part"] == "tables":
+            return self._table_call(method, dataset, table, body)
+        return {"routines": []} if found["part"] else self._dataset(dataset)
+
+    def _table_call(self, method: str, dataset: str, table: str | None, body: Any) -> Any:
         if table is None and method == "POST":
             return self._create(dataset, body)
         if table is None:
@@ -161,15 +160,22 @@ class BigQueryStandIn(Proxy):
         name, _, partition = table.partition("$")
         if (dataset, name) not in self._tables():
             raise RefusedError(404, "notFound", f"Not found: Table {dataset}.{name}")
-        if method == "DELETE":
-            if partition:
-                self._clear(dataset, name, partition)
-            else:
-                self.database.execute(f'drop table "{dataset}"."{name}"')
-                self._partitioning.pop((dataset, name), None)
-                self._schemas.pop((dataset, name), None)
-            return None
-        return self._table(dataset, name)
+        if method != "DELETE":
+            return self._table(dataset, name)
+        if partition:
+            self._clear(dataset, name, partition)
+        else:
+            self.database.execute(f'drop table "{dataset}"."{name}"')
+            self._partitioning.pop((dataset, name), None)
+            self._schemas.pop((dataset, name), None)
+        return None
+
+    def _make(self, body: Any) -> Any:
+        name = body["datasetReference"]["datasetId"]
+        if name in self._dataset_names():
+            raise RefusedError(409, "duplicate", f"Already Exists: Dataset {name}")
+        self.database.execute(f'create schema "{name}"')
+        return body
 
     def _dataset_names(self) -> list[str]:
         listed = self.database.execute(
@@ -178,9 +184,6 @@ class BigQueryStandIn(Proxy):
             [PROJECT],
         )
         return [name for (name,) in listed.fetchall()]
-
-    def _has_dataset(self, name: str) -> bool:
-        return name in self._dataset_names()
 
     def _dataset(self, name: str) -> dict[str, Any]:
         reference = {"projectId": PROJECT, "datasetId": name}

@@ -31,7 +31,7 @@ def environment(
     """What the file of environment `shop` says; tests may change it."""
     _, found = bigquery
     said = {**SETTINGS, "warehouse": found.model_dump(exclude_none=True)}
-    monkeypatch.setattr("blocks.settings.read_environment", lambda name, folder: said)
+    monkeypatch.setattr("blocks.settings.read_environment", lambda *_: said)
     return said
 
 
@@ -106,7 +106,7 @@ def test_a_run_loads_what_it_publishes_and_the_next_one_what_it_could_not(
     summary = sync_warehouse("ecommerce", lake=str(own_lake), environment="shop")
     assert (summary.release, summary.tables, len(server.loads())) == (3, 0, jobs)
 
-    # Gold of the warehouse: the same models give the same rows, and the release says where they are.
+    # Gold of the warehouse: the same models give the same rows; the release says where they are.
     environment["gold_engine"] = "warehouse"
     environment["warehouse"]["dataset_prefix"] = "other"
     done = run()
