@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 
 import duckdb
 import pytest
@@ -13,11 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.contracts.errors import CorrectionError
+from tasks.contracts.release import Release
 from tasks.contracts.spec import Table
 from tasks.corrected_rows import count_corrected, row_id, without_corrected
 from tasks.correction_rows import typed_rows
 from tasks.corrections import compare, read_edited
-from tasks.quarantine_export import ExportedRow, ExportedTable
+from tasks.quarantine_export import ExportedRow, ExportedTable, exported_table
+from tasks.specs import load_spec
 
 TABLE = Table.model_validate(
     {
@@ -145,6 +148,29 @@ def test_a_value_that_its_column_cannot_hold_is_refused() -> None:
     for wrong in ("9.5", "many"):
         with pytest.raises(CorrectionError, match=f"line 2: column 'units' is integer.*'{wrong}'"):
             typed(wrong)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "table", "told"),
+    [
+        ("retail", "silver.stg_orders", "a view over bronze"),
+        ("coordination", "silver.processed_tasks", "made of whole records"),
+        ("ecommerce", "silver.gone", "not in the specification of ecommerce any more"),
+    ],
+)
+def test_tables_without_corrections_are_named(pipeline: str, table: str, told: str) -> None:
+    release = Release(
+        pipeline=pipeline,
+        release=1,
+        previous=None,
+        run_id="r",
+        run_date=date(2024, 1, 14),
+        created_at=datetime(2024, 1, 14, tzinfo=UTC),
+        spec_fingerprint="0",
+        tables={},
+    )
+    with pytest.raises(CorrectionError, match=f"^{table}: is .*{told}"):
+        exported_table(load_spec(pipeline), release, table, f"{table}_quarantine")
 
 
 VALUES = st.tuples(
