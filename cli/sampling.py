@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _OWN_OPTIONS = {
     "ecommerce": ("--orders", "--format"),
     "clickstream": ("--events", "--compression"),
+    "retail": ("--orders",),
 }
 SAMPLED = tuple(_OWN_OPTIONS)
 
@@ -57,7 +58,7 @@ def sample(
     out: Annotated[Path, typer.Option("--out", metavar="PATH", help="Folder to write into.")],
     orders: Annotated[
         int | None,
-        typer.Option("--orders", metavar="N", min=1, help="ecommerce: orders in all, else 5000."),
+        typer.Option("--orders", metavar="N", min=1, help="ecommerce, retail: orders, else 5000."),
     ] = None,
     events: Annotated[
         int | None,
@@ -78,7 +79,7 @@ def sample(
             metavar="P",
             min=0,
             max=1,
-            help="Share of rows with a fault, else 0.02 for ecommerce and 0.01 for clickstream.",
+            help="Share of rows with a fault, else 0.02, and 0.01 for clickstream.",
         ),
     ] = None,
     start: Annotated[
@@ -99,7 +100,8 @@ def sample(
 ) -> None:
     """Write made-up input for a pipeline.
 
-    Of ecommerce one folder a table and one a partition; of clickstream one CSV file a day.
+    Of ecommerce one folder a table and one a partition; of clickstream one CSV file a day; of
+    retail one a table.
 
     [dim]medallion sample ecommerce --orders 20000 --days 30 --out sample/[/dim]
 
@@ -129,6 +131,8 @@ def sample(
         if pipeline == "clickstream":
             packing = compression or SampleCompression.none
             summary, details = _clickstream(out, events or 100_000, packing, common)
+        elif pipeline == "retail":
+            summary, details = _retail(out, orders or 5_000, common)
         else:
             form = file_format or SampleFormat.parquet
             summary, details = _ecommerce(out, orders or 5_000, form, common)
@@ -173,8 +177,9 @@ class _Common(TypedDict, total=False):
 
 
 def _refuse_options_of_others(pipeline: str, given: set[str]) -> None:
+    own = _OWN_OPTIONS[pipeline]
     for other, options in _OWN_OPTIONS.items():
-        wrong = [option for option in options if option in given]
+        wrong = [option for option in options if option in given and option not in own]
         if other != pipeline and wrong:
             raise ConfigurationError(
                 f"{' and '.join(wrong)} belong{'s' if len(wrong) == 1 else ''} to the sample of"
@@ -189,6 +194,12 @@ def _ecommerce(
 
     summary = write_sample(out, orders=orders, file_format=form.value, **common)
     return summary, {"format": form.value}
+
+
+def _retail(out: Path, orders: int, common: _Common) -> tuple[SampleSummary, dict[str, Any]]:
+    from tasks.sample_data.retail import write_retail  # noqa: PLC0415
+
+    return write_retail(out, orders=orders, **common), {"format": "csv"}
 
 
 def _clickstream(
