@@ -177,10 +177,13 @@ def _list_rows(
 
 
 def _quarantined_table(name: str, known: dict[str, str]) -> str:
-    """Return the silver table that is meant by its name or by that of its quarantine."""
+    """Return the silver table that is meant by its name, its quarantine's, or that of its bronze.
+
+    A quarantine may be called after the bronze table, whose rows it holds.
+    """
     bare = name.removeprefix("silver.")
     for table, quarantine in known.items():
-        if f"silver.{bare}" in (table, quarantine):
+        if f"silver.{bare}" in (table, quarantine, quarantine.removesuffix("_quarantine")):
             return table
     names = [each.removeprefix("silver.") for each in (*known, *known.values())]
     raise ConfigurationError(f"no table '{name}' with a quarantine{did_you_mean(bare, names)}")
