@@ -102,11 +102,15 @@ def _uri(text: str) -> str:
 @cache
 def validator(url: str = base.RunEvent._get_schema()) -> Draft202012Validator:
     """Return the validator of an official schema in the checkout."""
-    registry: Registry[Any] = Registry()
-    for path in sorted(Path(str(_SPEC)).rglob("*.json")):
-        schema = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(schema, dict) and str(schema.get("$id", "")).startswith(
-            "https://openlineage"
-        ):
-            registry = registry.with_resource(schema["$id"], Resource.from_contents(schema))
+    paths = sorted(Path(str(_SPEC)).rglob("*.json"))
+    documents = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    schemas = {d["$id"]: d for d in documents if isinstance(d, dict) and "$schema" in d}
+    by_name = {identity.rpartition("/")[2]: schema for identity, schema in schemas.items()}
+
+    def of_that_name(uri: str) -> Resource[Any]:
+        """A facet may refer to an earlier version of the core, which the checkout has once."""
+        return Resource.from_contents(by_name[uri.rpartition("/")[2]])
+
+    known = [(identity, Resource.from_contents(schema)) for identity, schema in schemas.items()]
+    registry: Registry[Any] = Registry(retrieve=of_that_name).with_resources(known)  # type: ignore[call-arg]
     return Draft202012Validator({"$ref": url}, registry=registry, format_checker=FormatChecker())

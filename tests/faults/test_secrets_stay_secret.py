@@ -29,7 +29,7 @@ from tests.integration.service_account import key_with
 
 pytestmark = pytest.mark.slow
 MARK = "canaryZq7wJ0rX"
-CANARIES = {part: f"{MARK}{part}" for part in ("keyid", "keysecret", "mask", "google")}
+CANARIES = {part: f"{MARK}{part}" for part in ("keyid", "keysecret", "mask", "google", "told")}
 DAY = date(2024, 1, 6)
 ENVIRONMENT = """
 lake:
@@ -43,12 +43,15 @@ warehouse: {{kind: bigquery, project: shop-data, credentials: {{env: SHOP_ACCOUN
 load_warehouse: true
 stages: [bronze, dimensions, silver]
 mask_key: {{env: SHOP_MASK_KEY}}
+lineage: {{kind: http, url: "http://127.0.0.1:9", api_key: {{env: SHOP_TOLD}}}}
+telemetry: {{kind: otlp, url: "http://127.0.0.1:9", api_key: {{env: SHOP_TOLD}}, timeout_seconds: 1}}
 retry_delay_seconds: 0
 """
 VARIABLES = {
     "SHOP_KEY_ID": CANARIES["keyid"],
     "SHOP_MASK_KEY": CANARIES["mask"],
     "SHOP_ACCOUNT": key_with(CANARIES["google"]),
+    "SHOP_TOLD": CANARIES["told"],
 }
 
 
