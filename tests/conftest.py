@@ -74,9 +74,14 @@ def small_bronze(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small_lake(
     run_flow: Callable[..., object], small_bronze: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A lake whose release 1 is the run of `small_bronze` for 2024-01-06; read it only."""
+    """A lake whose release 1 is the run of `small_bronze` for 2024-01-06; read it only.
+
+    It stands in the Iceberg catalog too.
+    """
     lake = tmp_path_factory.mktemp("small") / "lake"
-    run_flow(lake, date(2024, 1, 6), bronze=small_bronze)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("MEDALLION_SYNC_CATALOG", "true")
+        run_flow(lake, date(2024, 1, 6), bronze=small_bronze)
     return lake
 
 

@@ -13,7 +13,9 @@ from prefect.settings import PREFECT_API_URL
 from typer.testing import CliRunner
 
 from blocks.lake import Lake, local_lake
+from blocks.settings import load_settings
 from cli.app import app
+from tasks.iceberg_sync import shown_release
 from tasks.releases import list_releases, publish, read_current, read_release
 
 pytestmark = pytest.mark.slow
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.slow
 def lake(own_lake: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
     """Two releases; the second one lacks a table."""
     monkeypatch.setenv("PREFECT_API_URL", str(PREFECT_API_URL.value()))
+    monkeypatch.setenv("MEDALLION_SYNC_CATALOG", "true")
     lake = local_lake(own_lake)
     first = read_release(lake, "ecommerce")
     rest = {n: t for n, t in first.tables.items() if n != "gold.fct_daily_dashboard"}
@@ -44,6 +47,9 @@ def test_an_older_release_is_published_again_as_a_new_one(lake: Lake) -> None:
         named = FlowRunFilterName(any_=["ecommerce rollback to release 1"])
         (run,) = client.read_flow_runs(flow_run_filter=FlowRunFilter(name=named))
     assert run.state_name == "Completed"
+
+    settings = load_settings(lake_root=lake.control.url(""))
+    assert shown_release(lake, settings, "ecommerce") == 3
 
     forward = CliRunner().invoke(app, [*arguments[:3], "2", *arguments[4:]], catch_exceptions=False)
     assert "release 4 is current and repeats release 2" in forward.stdout
