@@ -90,7 +90,7 @@ class Progress:
         )
 
     def _told(self, what: str) -> str:
-        return f"{self._run}: {what}, {self._done} of {quantity(self._steps, self._of)} done"
+        return f"{self._run}: {self._done} of {quantity(self._steps, self._of)} done ({what})"
 
 
 def _key(pipeline: str) -> str:

@@ -26,15 +26,14 @@ Cell = str | int | float | None
 def gate_rows(record: RunRecord) -> list[dict[str, Cell]]:
     """Every check, breaches first, as rows of a table artifact.
 
-    Columns: layer, table, check, status, observed, threshold, message. All values are JSON; a
-    figure that JSON lacks (NaN, infinity) is its text.
+    Columns: status, table (with its layer), check, observed, threshold, message. All values are
+    JSON; a figure that JSON lacks (NaN, infinity) is its text.
     """
     return [
         {
-            "layer": gate.layer,
-            "table": gate.table,
-            "check": gate.check,
             "status": gate.status,
+            "table": f"{gate.layer}.{gate.table}",
+            "check": gate.check,
             "observed": _json_value(gate.observed),
             "threshold": _json_value(gate.threshold),
             "message": printable(gate.message),
@@ -46,20 +45,20 @@ def gate_rows(record: RunRecord) -> list[dict[str, Cell]]:
 def table_rows(record: RunRecord) -> list[dict[str, Cell]]:
     """Every table of the run, in the order of the record, as rows of a table artifact.
 
-    Columns: table, bronze, rows, carried, quarantined, superseded, quality (in per cent; this and
-    the two before are None outside silver), files, bytes, seconds.
+    Columns: table, rows, size, bronze, quarantined, superseded, quality_pct (these four are None
+    outside silver), carried (rows of earlier runs), files, seconds.
     """
     return [
         {
             "table": found.table,
-            "bronze": found.rows_in if found.layer == "silver" else None,
             "rows": found.rows_out,
-            "carried": found.rows_carried,
+            "size": size(found.bytes),
+            "bronze": found.rows_in if found.layer == "silver" else None,
             "quarantined": found.quarantined,
             "superseded": found.superseded,
-            "quality": found.quality.score_pct if found.quality else None,
+            "quality_pct": _rounded(found.quality.score_pct) if found.quality else None,
+            "carried": found.rows_carried,
             "files": found.files,
-            "bytes": found.bytes,
             "seconds": _json_value(round(found.seconds, 3)),
         }
         for found in record.tables
@@ -80,16 +79,17 @@ def run_summary_markdown(record: RunRecord) -> str:
     if record.error:
         blocks += ["## Error", _indented(record.error)]
     if record.stages:
+        detailed = any(stage.detail for stage in record.stages)
         rows = [
             [
                 escaped(stage.stage),
                 stage.status if stage.status == "done" else f"**{stage.status}**",
                 "" if stage.status == "skipped" else duration(stage.seconds),
-                escaped(stage.detail),
+                *([escaped(stage.detail)] if detailed else []),
             ]
             for stage in record.stages
         ]
-        header = ["Stage", "Status", "Took", "Detail"]
+        header = ["Stage", "Status", "Took", *(["Detail"] if detailed else [])]
         blocks += ["## Stages", table(header, rows, right=("Took",))]
     if record.gates:
         broken = breaches(record.gates)
@@ -121,11 +121,11 @@ def lineage_markdown(record: RunRecord) -> str:
     blocks = [f"# {escaped(record.pipeline)} {record.run_date}: what tables are made of"]
     for layer in dict.fromkeys(found.layer for found in record.tables):
         rows = [
-            [code(t.table), ", ".join(map(code, t.inputs)), count(t.rows_out), size(t.bytes)]
+            [code(t.table), count(t.rows_out), size(t.bytes), ", ".join(map(escaped, t.inputs))]
             for t in record.tables
             if t.layer == layer
         ]
-        header = ["Table", "Made of", "Rows", "Size"]
+        header = ["Table", "Rows", "Size", "Made of"]
         blocks += [f"## {escaped(layer.capitalize())}", table(header, rows, ("Rows", "Size"))]
     return "\n\n".join(blocks) + "\n"
 
@@ -141,6 +141,10 @@ def of_run(record: RunRecord) -> str:
 def _indented(text: str) -> str:
     """A code block by indentation, which no text can end."""
     return "\n".join(f"    {line}" for line in printable(text).splitlines())
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
 
 
 def _json_value(value: Cell) -> Cell:

@@ -171,20 +171,17 @@ def _reason_blocks(record: RunRecord) -> list[str]:
 
 
 def quality_table(qualities: Sequence[TableQuality]) -> str:
-    """A Markdown table of the quality of each silver table, with its target."""
-    numbers = ("Quality score", "Target", "Copies")
-    rows = [
-        [
-            code(found.table),
-            found.score,
-            escaped(found.target),
-            found.status if found.status in {"", "pass"} else f"**{found.status}**",
-            escaped(found.duplicates),
-        ]
-        for found in qualities
-    ]
-    header = ["Table", "Quality score", "Target", "Status", "Copies"]
-    return table(header, rows, right=numbers)
+    """A Markdown table of the quality of each silver table, with its target where any has one."""
+    judged = any(found.status for found in qualities)
+    rows = []
+    for found in qualities:
+        row = [code(found.table), found.score, escaped(found.duplicates)]
+        if judged:
+            status = found.status if found.status in {"", "pass"} else f"**{found.status}**"
+            row[2:2] = [escaped(found.target), status]
+        rows.append(row)
+    header = ["Table", "Quality score", *(["Target", "Status"] if judged else []), "Copies"]
+    return table(header, rows, right=("Quality score", "Target", "Copies"))
 
 
 def _quality_blocks(record: RunRecord) -> list[str]:

@@ -25,7 +25,7 @@ def test_gate_rows_are_json_with_breaches_first():
     assert [row["status"] for row in rows[:5]] == ["warn"] * 4 + ["pass"]
     assert len(rows) == 126
     assert list(rows[0]) == [
-        "layer", "table", "check", "status", "observed", "threshold", "message"
+        "status", "table", "check", "observed", "threshold", "message"
     ]  # fmt: skip
 
 
@@ -47,8 +47,8 @@ def test_summary_tells_the_outcome():
 
 def test_quality_and_what_was_carried_over_are_told():
     (events, daily) = table_rows(events_run())
-    assert (events["carried"], daily["carried"], daily["quality"]) == (9_100, 0, None)
-    assert events["quality"] == pytest.approx(99)
+    assert (events["carried"], daily["carried"], daily["quality_pct"]) == (9_100, 0, None)
+    assert events["quality_pct"] == pytest.approx(99)
     text = run_summary_markdown(events_run())
     assert "Built on release 4: 500 of 10,000 bronze rows were new. Rows carried over:" in text
     assert "| `events` | 99.00 % | \\> 99 % | pass | 3.00 % |" in text
@@ -57,7 +57,7 @@ def test_quality_and_what_was_carried_over_are_told():
 def test_lineage_tells_a_layer_after_the_other_what_tables_are_made_of():
     text = lineage_markdown(published_run())
     assert text.startswith("# ecommerce 2024-01-14: what tables are made of\n\n## Silver\n")
-    assert "| Table | Made of | Rows | Size |\n| --- | --- | ---: | ---: |" in text
+    assert "| Table | Rows | Size | Made of |\n| --- | ---: | ---: | --- |" in text
     layers = [line for line in text.splitlines() if line.startswith("## ")]
     assert layers == ["## Silver", "## Dims", "## Enriched", "## Gold"]
 
