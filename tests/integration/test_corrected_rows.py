@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import typer
@@ -197,26 +198,48 @@ HEADER = (
 )
 
 
-def events(seed: int) -> list[tuple[str, str]]:
-    """Lines as they are to be, and as they come: copies, bad values, rules broken."""
-    choose = random.Random(seed).choice
-    spoilings = [
-        lambda line: line,
-        lambda line: line,
-        lambda line: line.replace(",1.50,", ",-1.50,"),
-        lambda line: line.replace(",1.50,", ",cheap,"),
-        lambda line: line.rpartition(",")[0],
-        lambda line: line.replace("view", "look"),
-        lambda line: line.replace(" UTC", " somewhen"),
-    ]
+class Line(NamedTuple):
+    """A line as it comes, and as it is once somebody has corrected it, if anybody does."""
+
+    came: str
+    corrected: str
+
+    @property
+    def is_corrected(self) -> bool:
+        return self.came != self.corrected
+
+
+SPOILINGS: list[Callable[[str], str]] = [
+    lambda line: line.replace(",1.50,", ",-1.50,"),
+    lambda line: line.replace(",1.50,", ",cheap,"),
+    lambda line: line.rpartition(",")[0],
+    lambda line: line.replace("view", "look"),
+    lambda line: line.replace(" UTC", " somewhen"),
+]
+PER_FILE = 150
+
+
+def events(seed: int) -> list[Line]:
+    """Random lines: copies, bad values, rules broken; most of what is bad is corrected."""
+    chance = random.Random(seed)
     lines = []
-    for number in range(40):
+    for number in range(2 * PER_FILE):
         right = (
-            f"2024-01-{choose('123'):0>2} 10:00:0{number % 5} UTC,view,{choose('123')},7,a.b,"
-            f"brand{number},1.50,{choose('12')},s{choose('12')}"
+            f"2024-01-{chance.randint(1, 3):02} 10:00:0{number % 5} UTC,view,{chance.randint(1, 6)}"
+            f",7,a.b,brand{number},1.50,{chance.randint(1, 4)},s{chance.randint(1, 2)}"
         )
-        lines.append((right, choose(spoilings)(right)))
+        wrong = chance.choice(SPOILINGS)(right)
+        kinds = [Line(right, right), Line(wrong, wrong), Line(wrong, right)]
+        lines.append(chance.choices(kinds, weights=(60, 10, 30))[0])
     return lines
+
+
+def dropped(folder: Path, lines: list[str]) -> Path:
+    folder.mkdir()
+    for number in range(2):
+        part = lines[number * PER_FILE : (number + 1) * PER_FILE]
+        (folder / f"part-{number}.csv").write_text("\n".join([HEADER, *part, ""]))
+    return folder
 
 
 def test_events_are_as_if_their_lines_had_come_right_in_the_first_place(
@@ -224,43 +247,35 @@ def test_events_are_as_if_their_lines_had_come_right_in_the_first_place(
 ) -> None:
     from flows.run import run_pipeline
 
-    def run(lake: Path, **options: object) -> object:
-        return run_pipeline("clickstream", run_date=DAY, lake=str(lake), **options).record
-
-    def drop(folder: Path, column: int, lines: list[tuple[str, str]], name: str) -> None:
-        folder.mkdir(exist_ok=True)
-        (folder / name).write_text("\n".join([HEADER, *(line[column] for line in lines), ""]))
+    def run(lake: Path, **options: object) -> tuple[int, int, int, int]:
+        done = run_pipeline("clickstream", run_date=DAY, lake=str(lake), **options)
+        return accounting(done.record)["silver.events_cleaned"]
 
     (tmp_path / "a").mkdir()
     lake, other, lines = tmp_path / "a" / "lake", tmp_path / "lake", events(seed=3)
-    for number, part in enumerate((lines[:25], lines[25:])):
-        drop(tmp_path / "spoiled", 1, part, f"part-{number}.csv")
-        drop(tmp_path / "right", 0, part, f"part-{number}.csv")
-    landed(lake, tmp_path / "spoiled", "clickstream")
-    before = accounting(run(lake))["silver.events_cleaned"]
-    kept = "part-0.csv", "4"  # stays as it is
-    spoiled = sum(wrong != right for right, wrong in lines)
-    assert before[2] == spoiled
+    landed(lake, dropped(tmp_path / "came", [line.came for line in lines]), "clickstream")
+    rejected = run(lake)[2]
 
     def fixes(row: Row) -> Row | None:
-        line = lines[int(row["source_line"]) - 2 + 25 * (row["source_file"] == "part-1.csv")]
-        if (row["source_file"], row["source_line"]) == kept:
+        place = int(row["source_line"]) - 2 + PER_FILE * (row["source_file"] == "part-1.csv")
+        line = lines[place]
+        if not line.is_corrected:
             return None
-        return dict(zip(HEADER.split(","), line[0].split(","), strict=True))
+        return dict(zip(HEADER.split(","), line.corrected.split(","), strict=True))
 
-    lines[int(kept[1]) - 2] = (lines[int(kept[1]) - 2][1], lines[int(kept[1]) - 2][1])
     done = corrected("clickstream", "events_cleaned", lake, fixes)
-    after = accounting(run(lake))["silver.events_cleaned"]
-    drop(tmp_path / "right", 0, lines[:25], "part-0.csv")
-    landed(other, tmp_path / "right", "clickstream")
-    wanted = accounting(run(other))["silver.events_cleaned"]
-    added = done["corrected"]
-    assert added + wanted[2] == spoiled
-    assert after == (wanted[0] + added, wanted[1], wanted[2], wanted[3] + added)
+    added = sum(line.is_corrected for line in lines)
+    assert (done["corrected"], done["unchanged"]) == (added, rejected - added)
+    after = run(lake)
+    right = dropped(tmp_path / "corrected", [line.corrected for line in lines])
+    landed(other, right, "clickstream")
+    bronze, silver, quarantined, superseded = run(other)
+    assert min(added, silver, quarantined, superseded) > 0
+    assert after == (bronze + added, silver, quarantined, superseded + added)
     drops = (*PROVENANCE, "created_at", "ingestion_timestamp")
     whole = content(other, None, "clickstream", drop=drops)
     assert content_differences(whole, content(lake, None, "clickstream", drop=drops)) == []
-    run(lake, full_refresh=True)
+    assert run(lake, full_refresh=True) == after
     assert content_differences(whole, content(lake, None, "clickstream", drop=drops)) == []
     with pytest.raises(CorrectionError, match="it never was, or it was accepted or corrected"):
         edited = tmp_path / "a" / "events_cleaned.csv"
