@@ -52,19 +52,19 @@ def register(app: typer.Typer) -> None:
 def quarantine(
     pipeline: Pipeline,
     table: Annotated[
-        str | None, typer.Argument(metavar="[TABLE]", help="A table: its rows, not the counts.")
+        str | None, typer.Argument(metavar="TABLE", help="A table: its rows, not the counts.")
     ] = None,
     action: Annotated[
         Action | None,
         typer.Argument(
-            metavar="[export|replay]",
+            metavar="export|replay",
             help="Write the rows to a file, to be corrected there; or land such a file in bronze.",
-            show_default="",
+            show_default=False,
         ),
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="Of export: standard output if it is left out."),
+        typer.Argument(metavar="FILE", help="Of export: standard output if it is left out."),
     ] = None,
     *,
     reason: Annotated[

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from datetime import date
+from pathlib import Path
 
 import pytest
 from published_lake import FIRST_RUN, SECOND_RUN, call, publish_run
@@ -112,3 +113,30 @@ def test_nothing_quarantined(lake: Lake):
     assert answer.err == ""
     nothing = call(lake, "quarantine", "ecommerce", "--reason", "no_such")
     assert "nothing was quarantined for 'no_such'" in nothing.out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["replay"], "replay takes the corrected file"),
+        (["replay", "o.csv", "--release", "1"], "--release: a replay corrects what the current"),
+        (["export", "--by", "me"], "--by says who has corrected what is replayed"),
+        (["export", "--format", "table"], "an export is csv or json"),
+        (["export", "HELD"], "may hold corrections; name another file"),
+    ],
+)
+def test_a_wrong_call_of_export_or_replay_is_told(
+    lake: Lake, tmp_path: Path, words: list[str], told: str
+):
+    held = tmp_path / "held.csv"
+    held.touch()
+    given = [str(held) if word == "HELD" else word for word in words]
+    answer = call(lake, "quarantine", "ecommerce", "orders", *given)
+    assert (answer.status, answer.out) == (2, "")
+    assert told in answer.err
+
+
+def test_a_quarantine_without_what_is_specified_is_not_exported(lake: Lake, tmp_path: Path):
+    answer = call(lake, "quarantine", "ecommerce", "orders", "export", str(tmp_path / "o.csv"))
+    assert (answer.status, (tmp_path / "o.csv").exists()) == (1, False)
+    assert "release 2 has no column 'total_items', which is specified; run" in answer.err
