@@ -6,9 +6,9 @@ Belongs here: which files count. Does not belong here: what follows from a chang
 
 from __future__ import annotations
 
-import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from modulefinder import ModuleFinder
 from pathlib import Path
 
 from tasks.contracts.spec import Spec
@@ -69,30 +69,8 @@ def _update(digest: hashlib._Hash, root: Path, paths: Iterable[Path]) -> None:
 
 
 def _with_imported(path: Path, root: Path) -> list[Path]:
-    """Return a module of ours and all of ours that it imports, directly or not."""
-    found: set[Path] = set()
-    waiting = [path]
-    while waiting:
-        module = waiting.pop()
-        if module not in found and module.is_file():
-            found.add(module)
-            waiting += _imported(module, root)
-    return sorted(found)
-
-
-def _imported(path: Path, root: Path) -> Iterator[Path]:
-    package = path.relative_to(root).parent.parts
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else ()
-            module = ".".join((*above, *([node.module] if node.module else [])))
-            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
-        for name in names:
-            parts = name.split(".")
-            for length in range(1, len(parts) + 1):  # packages run their own module first
-                place = root.joinpath(*parts[:length])
-                yield place / "__init__.py"
-                yield place.with_suffix(".py")
+    """Return a module of ours and all of ours that it imports, directly or not; none is run."""
+    finder = ModuleFinder(path=[str(root)])
+    finder.run_script(str(path))
+    files = (getattr(module, "__file__", None) for module in finder.modules.values())
+    return sorted(Path(file) for file in files if file is not None)

@@ -126,6 +126,8 @@ def make_plan(
         return plan
     known = {f"dims.{n}": s.table for n, s in snapshots.items() if s.table is not None}
     keys = keys_of(state, known, coming)
+    if not coming:
+        state.keys = [(known, keys)]
     state.results = find_results(run, {n: keys[n] for n in plan.computed if n in keys})
     return plan.reusing({name: result.run_id for name, result in state.results.items()})
 

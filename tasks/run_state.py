@@ -56,7 +56,7 @@ class RunState:
         self.records: dict[str, TableRecord] = {}
         self.gates: list[GateResult] = []
         self.results: dict[str, TableResult] = {}  # of other runs, that the plan counts on
-        self.keys: tuple[dict[str, PublishedTable], dict[str, str]] | None = None
+        self.keys: list[tuple[dict[str, PublishedTable], dict[str, str]]] = []
         self.reused: dict[str, TableResult] = {}  # those of them that were taken over
         self.compiled: tuple[DbtNode, ...] = ()  # the SQL that gold was built by
         self.observers = Observers()

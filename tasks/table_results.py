@@ -148,9 +148,12 @@ def _key(state: RunState, table: str) -> str | None:
     """The key of `table` by the snapshots that the run uses by now."""
     so_far = list(state.tables.items())  # other steps add theirs meanwhile
     snapshots = {name: table for name, table in so_far if name.startswith("dims.")}
-    if state.keys is None or state.keys[0] != snapshots:
-        state.keys = (snapshots, keys_of(state, snapshots))
-    return state.keys[1].get(table)
+    for known, keys in state.keys:
+        if known == snapshots:
+            return keys.get(table)
+    keys = keys_of(state, snapshots)
+    state.keys.append((snapshots, keys))
+    return keys.get(table)
 
 
 def _layer(table: str) -> str:
