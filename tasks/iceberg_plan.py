@@ -56,12 +56,12 @@ def bronze_tables(release: Release, root: str, prefix: str) -> list[WantedTable]
     columns: dict[str, set[str]] = {}
     for identity in sorted({i for identities in release.bronze.values() for i in identities}):
         key, rows, size, _ = identity.rsplit("|", 3)
-        table, *folders, _ = key.removeprefix(prefix).split("/")
-        if not folders or not is_name(table):
+        table, *folders = key.removeprefix(prefix).split("/")[:-1] or [""]
+        if not is_name(table):
             continue
-        column, _, value = folders[-1].partition("=")
+        column, _, value = (folders or [""])[-1].partition("=")
         columns.setdefault(table, set()).add(column if value else "")
-        text = None if unquote(value) == UNKNOWN_PARTITION else unquote(value)
+        text = unquote(value) if value and unquote(value) != UNKNOWN_PARTITION else None
         file = ListedFile(f"{root}/{key}", int(rows), int(size), text)
         found.setdefault(table, {})[key] = file
     return [
@@ -69,7 +69,7 @@ def bronze_tables(release: Release, root: str, prefix: str) -> list[WantedTable]
             "bronze",
             table,
             _with_rows(files.values()),
-            Cut(next(iter(columns[table]))) if len(columns[table]) == 1 else None,
+            Cut(*columns[table]) if len(columns[table]) == 1 and all(columns[table]) else None,
             next(iter(files.values())),
         )
         for table, files in sorted(found.items())
