@@ -68,11 +68,10 @@ def exported_table(spec: Spec, release: Release, table: str, quarantine: str) ->
     entry = next((t for t in spec.tables if t.name == name), None)
     if entry is None:
         raise CorrectionError(f"{table}: is not in the specification of {spec.pipeline} any more")
-    if entry.silver_as == "view" or entry.landing == "records":
-        what = "a view over bronze" if entry.silver_as == "view" else "made of whole records"
+    if entry.landing == "records":
         raise CorrectionError(
-            f"{table}: is {what}, in which no row stands in the place of another; land a file with "
-            "what is corrected"
+            f"{table}: is made of whole records, in which no row stands in the place of another; "
+            "land a file with what is corrected"
         )
     held = release.tables[quarantine].columns
     absent = [column for column in spec.bronze_columns(name) if column not in held]

@@ -24,6 +24,7 @@ from tasks.contracts.errors import BronzeError, BuildError
 from tasks.contracts.release import PublishedTable, Release, SilverCounts
 from tasks.contracts.run_record import GateResult, TableRecord
 from tasks.contracts.spec import Table
+from tasks.corrected_rows import without_corrected
 from tasks.dbt_models import require_models
 from tasks.dbt_runs import DbtInputs, DbtNode, build
 from tasks.gates import SQL_NAMES, outcome, silver_gates
@@ -85,7 +86,9 @@ def build_staged(
             verdicts = run.work_folder / "rejected" / f"{table.bronze_name}.parquet"
             write_rejected(found.files, table.row_model, verdicts)
             selects[f"rejected.{table.bronze_name}"] = [select_of([str(verdicts)])]
-            selects[f"bronze.{table.bronze_name}"] = [_received(run, found, table)]
+            received = _received(run, found, table)
+            selects[f"bronze.{table.bronze_name}"] = [received]
+            selects[f"corrected.{table.bronze_name}"] = [_corrected(run, received, found, table)]
             for output in (table.excluded_name, table.quarantine_name):
                 outputs[f"silver.{output}"] = run.folder("silver", output)
             models += staged_models(table)
@@ -105,12 +108,13 @@ def build_staged(
         raise
     require_models(nodes, models, f"dbt/models/{run.pipeline}")
     rows = pq.read_table(outputs["audit.row_counts"] / "part-0.parquet").to_pylist()
-    counts = {
-        row["table_name"]: SilverCounts(
-            **{k: row[k] for k in SilverCounts.model_fields if k in row}
-        )
-        for row in rows
-    }
+    counts = {}
+    for row in rows:
+        name = row["table_name"]
+        figures = {key: row[key] for key in SilverCounts.model_fields if key in row}
+        corrected = _count(run, selects[f"corrected.{run.spec.table(name).bronze_name}"][0])
+        figures |= {"bronze": row["bronze"] + corrected, "corrected": corrected}
+        counts[name] = SilverCounts(**figures)
     return SilverBuild(counts, nodes=tuple(nodes))
 
 
@@ -198,16 +202,41 @@ def _received(run: RunContext, found: BronzeTable, table: Table) -> str:
     return located_rows(kinds, [f.path for f in found.files], [key_of(f) for f in found.files])
 
 
+def _corrected(run: RunContext, received: str, found: BronzeTable, table: Table) -> str:
+    """The query for where rows lie in whose place a correction has landed."""
+    columns = list(run.spec.bronze_columns(table.name))
+    (kept,) = without_corrected([received], table, columns, found.corrections)
+    if kept == received:
+        return "select null::varchar as _file, null::bigint as _row where false"
+    return (
+        f"select _file, _row from ({received}) as received "  # noqa: S608 - quoted where it was made
+        f"anti join ({kept}) as kept using (_file, _row)"
+    )
+
+
+def _count(run: RunContext, query: str) -> int:
+    with _engine(run) as engine:
+        found = engine.execute(f"select count(*) from ({query})").fetchone()  # noqa: S608
+    assert found is not None
+    return int(found[0])
+
+
 @contextmanager
-def _rows_of(
-    run: RunContext, name: str, tables: Mapping[str, PublishedTable]
-) -> Iterator[duckdb.DuckDBPyRelation]:
+def _engine(run: RunContext) -> Iterator[duckdb.DuckDBPyConnection]:
     config: dict[str, Any] = {
         "threads": run.settings.threads,
         "memory_limit": run.settings.memory_limit,
     }
     with duckdb.connect(config=config) as engine:
         engine.execute("set TimeZone = 'UTC'")
+        yield engine
+
+
+@contextmanager
+def _rows_of(
+    run: RunContext, name: str, tables: Mapping[str, PublishedTable]
+) -> Iterator[duckdb.DuckDBPyRelation]:
+    with _engine(run) as engine:
         yield engine.sql(rows_sql(name, tables, run.paths))
 
 

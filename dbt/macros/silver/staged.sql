@@ -1,9 +1,10 @@
 {#
     Tables whose rows a pydantic model has judged before dbt sees them (a specification with `row_model`), and of
     which silver is a view over bronze. The source `rejected` holds what the model rejected: `_file`, `_row`,
-    `reasons` and `message`. Macros name a table as bronze does.
-      <table>_checked      every received row, typed, with what it is rejected for; dropped once all is counted
-      <table>_excluded     where in bronze the rows lie that silver leaves out: rejected or superseded
+    `reasons` and `message`; `corrected`, where rejected rows lie in whose place a correction has landed. Macros name
+    a table as bronze does.
+      <table>_checked      every received row that counts, typed, with what it is rejected for
+      <table>_excluded     where in bronze the rows lie that silver leaves out: rejected, superseded, corrected
       <table>_quarantine   the rejected rows as received
 #}
 
@@ -77,6 +78,7 @@ select
     typed._file,
     typed._row
 from typed
+anti join {{ source('corrected', raw) }} as corrected on typed._file = corrected._file and typed._row = corrected._row
 left join {{ source('rejected', raw) }} as rejected on typed._file = rejected._file and typed._row = rejected._row
 {%- for key in keys %}
 left join {{ ref(key['references']) }} as parent_{{ loop.index }}
@@ -98,7 +100,7 @@ left join {{ ref(key['references']) }} as parent_{{ loop.index }}
     )
 {%- endmacro %}
 
-{# Where the rejected rows and the superseded copies lie. #}
+{# Where the rejected rows, the superseded copies and the corrected rows lie. #}
 {% macro excluded_rows(raw) -%}
 {%- set table = staged_table(raw) -%}
 select
@@ -106,6 +108,11 @@ select
     _row
 from {{ ref(raw ~ '_checked') }}
 where _reasons is not null
+union all
+select
+    _file,
+    _row
+from {{ source('corrected', raw) }}
 union all
 select
     _file,
