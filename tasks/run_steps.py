@@ -96,7 +96,8 @@ def build_silver_models(state: RunState, tables: list[str], snapshots: list[str]
     if carried and base.release is not None:
         state.builds.update(dict.fromkeys(carried, carried_build(base.release, carried)))
         for table in carried:
-            state.tables[f"silver.{table}"] = base.release.tables[f"silver.{table}"]
+            names = run.spec.table(table).listed_names
+            state.tables |= {name: base.release.tables[name] for name in names}
     due = [table for table in tables if table not in carried and not _reuse_silver(state, table)]
     staged = [table for table in due if run.spec.table(table).silver_as == "view"]
     if staged:
