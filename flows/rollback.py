@@ -19,6 +19,7 @@ from pydantic import Field
 
 from blocks.flow_settings import flow_settings
 from blocks.lake import Lake
+from flows.sync import sync_warehouse
 from tasks.assets import tell_of_release
 from tasks.catalog_steps import follow_in_catalog
 from tasks.contracts.errors import SpecError
@@ -69,6 +70,7 @@ def rollback(
         ConfigurationError: the call or environment is wrong, or the release is the current one.
         ReleaseError: there is no such release, or files of it are gone.
         PublishConflictError: another run has published at this moment; nothing was changed.
+        WarehouseError: the release is current, and the warehouse does not show it yet.
     """
     settings = flow_settings(environment, lake_root=lake)
     order = Order(settings.lake(), known_pipeline(pipeline), to, _asked_at())
@@ -86,6 +88,9 @@ def rollback(
         )
     if settings.catalog_of(order.lake) is not None:
         follow_in_catalog(pipeline, quote(order.lake), quote(settings))  # type: ignore[call-overload]
+    if settings.load_warehouse:
+        with contextlib.suppress(SpecError):
+            sync_warehouse(pipeline, lake=lake, environment=environment)
     return release
 
 

@@ -30,7 +30,6 @@ from tasks.mirror import Mirror
 from tasks.published_views import rows_sql
 from tasks.releases import read_release
 from tasks.warehouse_plan import (
-    GoldEngine,
     PartLoad,
     TableLoad,
     loaded_tables,
@@ -69,7 +68,8 @@ class WarehouseSummary:
 class WarehouseLoad:
     """A plain object on purpose: Prefect walks through dataclasses and models given to tasks.
 
-    `work` is a folder for copies; `run_id` is of the run that loads.
+    `work` is a folder for copies; `run_id` is of the run that loads; `reconciled` are the tables
+    (`layer.name`) that gold is compared with where the warehouse computes it.
     """
 
     def __init__(
@@ -81,11 +81,10 @@ class WarehouseLoad:
         *,
         run_id: str,
         work: Path,
-        gold_engine: GoldEngine,
         reconciled: Collection[str] = (),
     ) -> None:
         self.warehouse, self.lake, self.mirror, self.spec = warehouse, lake, mirror, spec
-        self.run_id, self.work, self.gold_engine = run_id, work, gold_engine
+        self.run_id, self.work = run_id, work
         self.reconciled = reconciled
         self.withheld = frozenset(gold_policies(spec))  # what gold does not show either
         self.release: Release | None = None
@@ -102,8 +101,7 @@ class WarehouseLoad:
     def builds_gold(self) -> bool:
         """Whether gold is to be built of what is loaded: the lake has none, and it is not there."""
         assert self.release is not None
-        declared = self.gold_engine == "warehouse" and self.release.warehouse_gold is not None
-        return declared and self.gold != self.release.release
+        return self.release.warehouse_gold is not None and self.gold != self.release.release
 
     @property
     def summary(self) -> WarehouseSummary:
@@ -179,7 +177,7 @@ def end_load(load: WarehouseLoad) -> None:
 
 
 def _planned(load: WarehouseLoad, release: Release, standing: Standing) -> list[TableLoad]:
-    names = loaded_tables(load.spec, release, load.gold_engine, load.reconciled)
+    names = loaded_tables(load.spec, release, load.reconciled)
     fitting = [
         name
         for name in names

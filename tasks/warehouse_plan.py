@@ -9,14 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from tasks.contracts.release import PublishedFile, PublishedTable, Release
 from tasks.contracts.spec import Spec
 from tasks.contracts.warehouse import Grain, Standing, WarehouseTable
 from tasks.published_views import files_behind
 
-GoldEngine = Literal["duckdb", "warehouse"]
 _GRAINS: tuple[tuple[Grain, re.Pattern[str]], ...] = (
     ("DAY", re.compile(r"\d{4}-\d{2}-\d{2}")),
     ("MONTH", re.compile(r"\d{4}-\d{2}")),
@@ -49,18 +47,16 @@ class TableLoad:
         return sum(part.rows for part in self.parts)
 
 
-def loaded_tables(
-    spec: Spec, release: Release, gold_engine: GoldEngine, reconciled: Collection[str] = ()
-) -> list[str]:
+def loaded_tables(spec: Spec, release: Release, reconciled: Collection[str] = ()) -> list[str]:
     """Return the tables of `release` that belong in the warehouse, in the release's order.
 
     The enriched ones and whatever gold is made of; gold itself where the lake has it, else the
     tables that its reconciliations compare it with (`reconciled`, `layer.name`).
     """
     inputs = {name for fact in spec.gold for name in fact.inputs}
-    if gold_engine == "warehouse":
+    if release.warehouse_gold is not None:
         inputs |= set(reconciled)
-    layers = ("enriched",) if gold_engine == "warehouse" else ("enriched", "gold")
+    layers = ("enriched", "gold")
     return [name for name in release.shown if name.partition(".")[0] in layers or name in inputs]
 
 

@@ -37,8 +37,7 @@ def open_load(
         spec,
         run_id=run_id,
         work=work,
-        gold_engine=settings.gold_engine,
-        reconciled=reconciled_tables(spec) if settings.gold_engine == "warehouse" else (),
+        reconciled=reconciled_tables(spec),
     )
 
 

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.contracts.release import PublishedFile, PublishedTable, PublishedView, Release
+from tasks.contracts.release import (
+    PublishedFile,
+    PublishedTable,
+    PublishedView,
+    Release,
+    WarehouseGold,
+)
 from tasks.contracts.warehouse import (
     LoadEvent,
     Standing,
@@ -156,15 +162,13 @@ def test_enriched_tables_and_what_gold_is_made_of_are_loaded() -> None:
             "gold.customer_metrics": empty,
         },
     )
-    assert loaded_tables(spec, found, "duckdb") == [
-        "silver.events_cleaned",
-        "gold.customer_metrics",
-    ]
-    assert loaded_tables(spec, found, "warehouse") == ["silver.events_cleaned"]
+    assert loaded_tables(spec, found) == ["silver.events_cleaned", "gold.customer_metrics"]
     shop = load_spec("ecommerce")
     found = release_of(1, {NAME: empty, "silver.orders": empty, "silver.returns": empty})
-    assert loaded_tables(shop, found, "duckdb") == [NAME]
-    assert loaded_tables(shop, found, "warehouse", ["silver.orders"]) == [NAME, "silver.orders"]
+    assert loaded_tables(shop, found, ["silver.orders"]) == [NAME]
+    elsewhere = WarehouseGold(project="shop-data", dataset="gold", tables=())
+    found = found.model_copy(update={"warehouse_gold": elsewhere})
+    assert loaded_tables(shop, found, ["silver.orders"]) == [NAME, "silver.orders"]
 
 
 def test_counts_that_differ_name_their_partitions() -> None:

@@ -38,14 +38,17 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> WarehouseSetting
     return DuckDbSettings(database=str(tmp_path / "warehouse.duckdb"))
 
 
-def opened(lake: Path, settings: WarehouseSettings, work: Path, **options: object) -> WarehouseLoad:
+def opened(lake: Path, settings: WarehouseSettings, work: Path) -> WarehouseLoad:
     """A load of what is current in the ecommerce lake at `lake`."""
     found, spec = local_lake(lake), load_spec("ecommerce")
-    given: dict[str, object] = {"gold_engine": "duckdb", "run_id": "test", **options}
-    if given["gold_engine"] == "warehouse":
-        given["reconciled"] = reconciled_tables(spec)
     return WarehouseLoad(
-        open_warehouse(settings, "ecommerce"), found, Mirror(found), spec, work=work, **given
+        open_warehouse(settings, "ecommerce"),
+        found,
+        Mirror(found),
+        spec,
+        run_id="test",
+        work=work,
+        reconciled=reconciled_tables(spec),
     )
 
 

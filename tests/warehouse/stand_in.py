@@ -75,6 +75,7 @@ class BigQueryStandIn(Proxy):
         self.jobs: list[dict[str, Any]] = []
         self.refusals: dict[str, list[RefusedError | None]] = {}
         self.authorizations: set[str | None] = set()
+        self.translated: list[str] = []  # the queries as DuckDB got them
         self._by_id: dict[str, dict[str, Any]] = {}
         self._results: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {}
         self._partitioning: dict[tuple[str, str], dict[str, Any]] = {}
@@ -82,6 +83,8 @@ class BigQueryStandIn(Proxy):
         self._uploads: dict[str, dict[str, Any]] = {}
         self.database = duckdb.connect()
         self.database.execute("set TimeZone = 'UTC'")
+        # DuckDB 1.5.5 fails with an internal error where this meets a window among several joins.
+        self.database.execute("set disabled_optimizers = 'top_n_window_elimination'")
         self.database.execute(f"attach ':memory:' as \"{PROJECT}\"")
         self.database.execute(f'use "{PROJECT}"')
 
@@ -165,7 +168,8 @@ class BigQueryStandIn(Proxy):
         if partition:
             self._clear(dataset, name, partition)
         else:
-            self.database.execute(f'drop table "{dataset}"."{name}"')
+            kind = "view" if self._is_view(dataset, name) else "table"
+            self.database.execute(f'drop {kind} "{dataset}"."{name}"')
             self._partitioning.pop((dataset, name), None)
             self._schemas.pop((dataset, name), None)
         return None
@@ -191,9 +195,19 @@ class BigQueryStandIn(Proxy):
 
     def _tables(self) -> list[tuple[str, str]]:
         listed = self.database.execute(
-            "select schema_name, table_name from duckdb_tables() where database_name = ?", [PROJECT]
+            "select schema_name, table_name from duckdb_tables() where database_name = $1 "
+            "union all select schema_name, view_name from duckdb_views() "
+            "where database_name = $1 and not internal",
+            [PROJECT],
         )
         return listed.fetchall()
+
+    def _is_view(self, dataset: str, name: str) -> bool:
+        found = self.database.execute(
+            "from duckdb_views() where database_name = ? and schema_name = ? and view_name = ?",
+            [PROJECT, dataset, name],
+        )
+        return found.fetchone() is not None
 
     def _create(self, dataset: str, body: Any) -> Any:
         name = body["tableReference"]["tableId"]
@@ -207,6 +221,7 @@ class BigQueryStandIn(Proxy):
         return self._table(dataset, name)
 
     def _table(self, dataset: str, name: str) -> dict[str, Any]:
+        kind = "VIEW" if self._is_view(dataset, name) else "TABLE"
         fields = self._schemas.get((dataset, name)) or self._described(
             self.database.execute(f'select * from "{dataset}"."{name}" limit 0')
         )
@@ -214,7 +229,7 @@ class BigQueryStandIn(Proxy):
         found = {
             "id": f"{PROJECT}:{dataset}.{name}",
             "tableReference": _reference(dataset, name),
-            "type": "TABLE",
+            "type": kind,
             "schema": {"fields": fields},
             "numRows": str(count),
             "numBytes": "0",
@@ -367,7 +382,8 @@ class BigQueryStandIn(Proxy):
         (statement,) = [s for s in sqlglot.parse(query["query"], read="bigquery") if s is not None]
         kind = _statement_type(statement)
         statement.set("properties", None)
-        done = self.database.execute(to_duckdb(statement), parameters or None)
+        self.translated.append(to_duckdb(statement))
+        done = self.database.execute(self.translated[-1], parameters or None)
         if kind == "SELECT":
             fields = self._described(done)
             rows = [{"f": [{"v": _written(value)} for value in row]} for row in done.fetchall()]
@@ -403,7 +419,8 @@ def to_duckdb(statement: str | sqlglot.exp.Expression) -> str:
 
 def _statement_type(statement: sqlglot.exp.Expression) -> str:
     if isinstance(statement, sqlglot.exp.Create):
-        return "CREATE_SCHEMA" if statement.kind == "SCHEMA" else "CREATE_TABLE_AS_SELECT"
+        kinds = {"SCHEMA": "CREATE_SCHEMA", "VIEW": "CREATE_VIEW"}
+        return kinds.get(str(statement.kind), "CREATE_TABLE_AS_SELECT")
     return "INSERT" if isinstance(statement, sqlglot.exp.Insert) else "SELECT"
 
 
