@@ -15,12 +15,14 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tasks.bronze_inventory import BronzeTable
 from tasks.contracts.release import PublishedTable
 from tasks.contracts.spec import Spec, Table
 from tasks.run_base import Base, depends_on_the_day
+
+if TYPE_CHECKING:
+    from tasks.bronze_inventory import BronzeTable
 
 _LAYOUT = 1  # of what is hashed; another one leaves older results unfound
 

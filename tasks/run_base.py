@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
-from tasks.bronze_inventory import BronzeTable
 from tasks.contracts.release import Release
 from tasks.contracts.spec import Spec, Table
+
+if TYPE_CHECKING:
+    from tasks.bronze_inventory import BronzeTable
 
 
 @dataclass(frozen=True)
