@@ -24,7 +24,7 @@ from prefect_gcp import GcpCredentials
 from pydantic import SecretStr
 
 import blocks as package
-from blocks import GcsLake, MedallionPlatform, S3Lake
+from blocks import GcsLake, MedallionPlatform, RestCatalog, S3Lake
 from blocks.applying import BlockChange, apply_environment
 from blocks.flow_settings import flow_settings
 from blocks.secrets import look_up
@@ -54,6 +54,11 @@ GCS_ENVIRONMENT = """
 lake: {kind: gcs, root: 'gs://shop-lake', credentials: {block: shop-account}}
 warehouse: {kind: bigquery, project: shop-data, credentials: {env: SHOP_ACCOUNT}}
 load_warehouse: true
+catalog:
+  kind: rest
+  uri: https://catalog.example/api
+  client_id: {env: SHOP_KEY_ID}
+  client_secret: {secret: shop-key}
 mask_key: {secret: shop-mask}
 """
 VARIABLES = {
@@ -139,7 +144,7 @@ def test_applying_twice_changes_nothing(folder: Path) -> None:
     assert all(change.fields == () for change in second.values())
     first = applied(folder, "cloud")
     assert set(statuses(first).values()) == {"created"}
-    assert len(first) == 3
+    assert len(first) == 4
     assert set(statuses(applied(folder, "cloud")).values()) == {"unchanged"}
 
 
@@ -260,6 +265,18 @@ def test_google_credentials_reach_the_settings(folder: Path, on_a_worker: None) 
         assert json.loads(held.get_secret_value())["private_key_id"] == CANARIES["gcp"]
     from_file = look_up(Settings(lake=_cloud_lake()).places.credentials, "lake")  # type: ignore[call-arg, union-attr]
     assert json.loads(str(from_file and from_file.get_secret_value()))["project_id"] == "shop-data"
+
+
+def test_the_catalogs_client_reaches_the_settings(folder: Path, on_a_worker: None) -> None:
+    applied(folder, "cloud")
+    saved = MedallionPlatform.load("cloud").catalog
+    assert isinstance(saved, RestCatalog)  # and not another kind, with the secret in clear
+    assert CANARIES["secret"] not in repr(saved)
+    catalog = settings_in_a_flow(environment="cloud").catalog
+    assert catalog is not None
+    assert catalog.kind == "rest"
+    told = {"client_id": CANARIES["id"], "client_secret": CANARIES["secret"]}
+    assert catalog.secrets() == told
 
 
 def _cloud_lake() -> dict[str, Any]:
