@@ -69,6 +69,11 @@ def tables(
                     | ({"content_hash": content[name]} if hashes else {})
                     for name in published
                 },
+                **(
+                    {"warehouse_gold": document.warehouse_gold.model_dump()}
+                    if document.warehouse_gold is not None
+                    else {}
+                ),
             }
         )
         return
@@ -94,6 +99,10 @@ def tables(
     )
     out.print()
     out.print(table)
+    if document.warehouse_gold is not None:
+        where = document.warehouse_gold
+        out.print()
+        out.print(Text(f"gold is in the warehouse: {where.project}.{where.dataset}"))
 
 
 def report(

@@ -21,6 +21,7 @@ from tasks.specs import known_pipeline
 
 if TYPE_CHECKING:
     from tasks.iceberg_sync import Synced
+    from tasks.warehouse_load import WarehouseSummary
 
 
 def register(app: typer.Typer) -> None:
@@ -51,11 +52,32 @@ def sync(
             f"environment '{settings.environment}' has neither a catalog nor a warehouse "
             "(sync_catalog, load_warehouse)"
         )
-    shown = _flows(pipeline, absolute_text(lake), env, catalog, settings.load_warehouse)
+    shown, loaded = _flows(pipeline, absolute_text(lake), env, catalog, settings.load_warehouse)
     if as_json:
-        print_json({"pipeline": pipeline, "catalog": asdict(shown) if shown else None})
-    elif shown is not None:
+        print_json(
+            {
+                "pipeline": pipeline,
+                "catalog": asdict(shown) if shown else None,
+                "warehouse": asdict(loaded) if loaded else None,
+            }
+        )
+        return
+    if shown is not None:
         show_catalog(shown)
+    if loaded is not None:
+        show_warehouse(pipeline, loaded)
+
+
+def show_warehouse(pipeline: str, loaded: WarehouseSummary) -> None:
+    """Print what the warehouse shows."""
+    from tasks.reports.human_figures import quantity  # noqa: PLC0415
+
+    told = (
+        f"{pipeline}: the warehouse shows release {loaded.release}, {quantity(loaded.rows, 'row')} "
+        f"of {quantity(loaded.tables, 'table')} replaced"
+    )
+    gold = ", gold computed there" if loaded.gold == loaded.release else ""
+    console().print(Text(told + gold), soft_wrap=True)
 
 
 def show_catalog(synced: Synced) -> None:
@@ -73,12 +95,13 @@ def show_catalog(synced: Synced) -> None:
 
 def _flows(
     pipeline: str, lake: str | None, env: str | None, catalog: bool, warehouse: bool
-) -> Synced | None:
+) -> tuple[Synced | None, WarehouseSummary | None]:
     from cli.prefect_api import PrefectApi  # noqa: PLC0415
 
     api = PrefectApi()
     api.start()
     shown: Synced | None = None
+    loaded: WarehouseSummary | None = None
     call: dict[str, Any] = {"lake": lake, "environment": env}
     with no_garbage():
         from flows.catalog import sync_catalog  # noqa: PLC0415 - while the API starts
@@ -88,5 +111,5 @@ def _flows(
         if warehouse:
             from flows.sync import sync_warehouse  # noqa: PLC0415
 
-            sync_warehouse(pipeline, **call)
-    return shown
+            loaded = sync_warehouse(pipeline, **call)
+    return shown, loaded
