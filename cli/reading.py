@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import typer
 
-from cli import history, overview, pipeline_status, quarantining, querying, sampling
+from cli import fleet, history, overview, pipeline_status, quarantining, querying, sampling
 
 
 def register(app: typer.Typer) -> None:
-    """Add status, tables, report, releases, rollback, query, quarantine and sample to `app`."""
-    for group in (pipeline_status, overview, history, querying, quarantining, sampling):
+    """Add all of them to `app`: what a lake holds, its history, samples, and a fleet's figures."""
+    for group in (pipeline_status, overview, history, querying, quarantining, sampling, fleet):
         group.register(app)

@@ -24,6 +24,7 @@ from tasks.assets import tell_of_release
 from tasks.catalog_steps import follow_in_catalog
 from tasks.contracts.errors import SpecError
 from tasks.contracts.release import Release
+from tasks.document_steps import write_documents
 from tasks.quality_events import emit, rollback_event
 from tasks.releases import roll_back
 from tasks.retrying import patient
@@ -77,8 +78,11 @@ def rollback(
     release: Release = patient(publish_again, settings)(to, quote(order))  # type: ignore[call-overload]
     emit([rollback_event(release, settings.environment)])
     with contextlib.suppress(SpecError):  # perhaps what the rollback is for
+        spec = load_spec(pipeline)
+        if spec.documents is not None:
+            write_documents(pipeline, quote(order.lake), quote(settings))  # type: ignore[call-overload]
         tell_of_release(
-            load_spec(pipeline),
+            spec,
             settings.environment,
             release.shown,
             release=release.release,

@@ -15,6 +15,7 @@ from prefect import flow
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.utilities.annotations import quote
 
 from flows.dimensions import refresh_dimensions
 from flows.ingest import ingest
@@ -24,6 +25,7 @@ from tasks.catalog_steps import load_catalog_client, show_in_catalog
 from tasks.contracts.release import PublishedTable
 from tasks.contracts.run_record import GateMode, RunRecord
 from tasks.dbt_runs import warm_up
+from tasks.document_steps import write_documents
 from tasks.prefect_settings import changed_settings
 from tasks.releases import Current, read_current
 from tasks.retrying import patient
@@ -202,6 +204,8 @@ def _publish(state: RunState, seen: Current) -> int:
     )
     if run.settings.catalog_of(run.lake) is not None:
         show_in_catalog(state)
+    if run.spec.documents is not None:
+        write_documents(run.pipeline, quote(run.lake), quote(run.settings))  # type: ignore[call-overload]
     return release
 
 

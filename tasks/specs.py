@@ -127,7 +127,7 @@ def spec_of_artifact(artifact: Artifact) -> Spec:
 
 def spec_fingerprint(spec: Spec) -> str:
     """Return a short hash of what `spec` says of the data, independent of layout and comments."""
-    said = spec.model_dump(mode="json", exclude={"retention", "freshness"})
+    said = spec.model_dump(mode="json", exclude={"retention", "freshness", "documents"})
     text = json.dumps(said, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

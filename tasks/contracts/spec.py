@@ -350,6 +350,9 @@ class Spec(_Entry):
     freshness: FreshnessLimits = FreshnessLimits()
     pii: tuple[Pii, ...] = ()
     chart: DailyChart | None = None
+    documents: Literal["fleet"] | None = Field(
+        None, description="JSON documents and a page that are written of each release."
+    )
 
     def table(self, name: str) -> Table:
         return next(table for table in self.tables if table.name == name)
