@@ -349,6 +349,7 @@ def publish_release(state: RunState, base: Current) -> int:
         counts=dict(sorted(state.silver_counts.items())),
         masked_by=run.masked_by,
         warehouse_gold=_gold_elsewhere(state),
+        masked_by=run.masked_by,
         tables=dict(sorted(state.tables.items())),
     )
     dims = {name: table for name, table in release.tables.items() if name.startswith("dims.")}
