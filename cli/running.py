@@ -7,6 +7,7 @@ how the outcome of a run is told (`run_outcome.py`).
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -109,7 +110,18 @@ def run(
 
 def ingest(
     pipeline: Pipeline,
-    source: Annotated[Path, typer.Option(help="A file or folder of CSV, JSON Lines or Parquet.")],
+    source: Annotated[
+        Path | None, typer.Option(help="A file or folder of CSV, JSON Lines, JSON or Parquet.")
+    ] = None,
+    event: Annotated[
+        str | None,
+        typer.Option(
+            metavar="JSON", help="A record to add at once, in place of files; - reads them all."
+        ),
+    ] = None,
+    feed: Annotated[
+        str | None, typer.Option(help="What --event holds: events (else), tasks or metrics.")
+    ] = None,
     landed_on: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="The day of landing; today (UTC) by default."),
@@ -118,8 +130,20 @@ def ingest(
     env: Env = None,
     as_json: Json = False,
 ) -> None:
-    """Land files in bronze as they are; landing a file twice changes nothing."""
+    """Land files in bronze as they are; landing a file twice changes nothing.
+
+    Records of coordination may also be added one by one, by any number of scripts at once.
+
+    [dim]medallion ingest coordination --event '{"event_type": "started", "task_id": "7"}'[/dim]
+    """
+    if (source is None) == (event is None):
+        raise ConfigurationError("say --source or --event, one of them")
     check_call(pipeline, env, lake, None, source, None)
+    if event is not None:
+        _append(pipeline, event, feed or "events", landed_on, lake, env, as_json)
+        return
+    if feed is not None:
+        raise ConfigurationError("--feed belongs to --event; of files the specification tells it")
     api = PrefectApi()
     api.start()
     with no_garbage():
@@ -142,6 +166,31 @@ def ingest(
         err_console().print(f"{batch.table}: {batch.source_file}: {verb}")
         for line in batch.drift:
             err_console().print(f"  {line}", style="yellow")
+
+
+def _append(
+    pipeline: str,
+    text: str,
+    feed: str,
+    landed_on: datetime | None,
+    lake: Path | None,
+    env: str | None,
+    as_json: bool,
+) -> None:
+    from flows.append import append  # noqa: PLC0415
+
+    added = append(
+        pipeline,
+        sys.stdin.read() if text == "-" else text,
+        feed=feed,
+        landed_on=landed_on.date() if landed_on else None,
+        lake=absolute_text(lake),
+        environment=env,
+    )
+    if as_json:
+        print_json({"pipeline": pipeline, "feed": feed, "added": added})
+    else:
+        err_console().print(f"{added:,} added to {feed}")
 
 
 def dims(

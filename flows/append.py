@@ -11,9 +11,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from blocks.lake import Lake
 from blocks.settings import load_settings
 from tasks.contracts.errors import ConfigurationError, IngestError
 from tasks.contracts.names import did_you_mean
@@ -54,11 +56,9 @@ def append(
         IngestError: there is no record in the text.
     """
     now = datetime.now(UTC)
-    spec = load_spec(pipeline)
-    table = _table_of(spec, feed)
+    table = _table_of(_spec(pipeline), feed)
     assert table.feed is not None
-    settings = load_settings(environment, lake_root=Path(lake) if lake is not None else None)
-    places = settings.lake()
+    places = _lake(environment, None if lake is None else str(lake))
     found = list(records_of([_text(records)], table.feed.envelope))
     if not found:
         raise IngestError("there is no record in what is to be added")
@@ -71,6 +71,17 @@ def append(
         origin,
         moment=moment_text(now),
     )
+
+
+@cache
+def _spec(pipeline: str) -> Spec:
+    """The specification, read once: it takes longer to read than a record to add."""
+    return load_spec(pipeline)
+
+
+@cache
+def _lake(environment: str | None, lake: str | None) -> Lake:
+    return load_settings(environment, lake_root=lake).lake()
 
 
 def _table_of(spec: Spec, feed: str) -> Table:

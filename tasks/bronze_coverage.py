@@ -14,6 +14,7 @@ from tasks.bronze_inventory import is_visible, take_inventory
 from tasks.contracts.errors import ReleaseError
 from tasks.contracts.release import Release
 from tasks.contracts.spec import Spec
+from tasks.feed_appending import has_open_log
 from tasks.landing import LandedBatch
 from tasks.mirror import passing_mirror
 from tasks.releases import read_current, read_release
@@ -35,7 +36,10 @@ def unpublished_tables(
             now = take_inventory(
                 lake, spec, table, run_date, threads=threads, known=known, mirror=mirror
             )
-            if now.without(known).files:
+            appended = table.feed is not None and has_open_log(
+                lake.bronze, lake.bronze_prefix(spec.pipeline), table
+            )
+            if appended or now.without(known).files:
                 found.append(table.name)
     return tuple(found)
 

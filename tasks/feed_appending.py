@@ -3,11 +3,11 @@
 Belongs here: the logs that writers append to, and sealing them for a run. Does not belong here:
 what a line is (`feed_lines.py`), landing files (`landing.py`), the clock (`flows/append.py`).
 
-On a local disk each partition has one log, which is open to all writers. A writer holds its lock for
-one write; what a writer that died has left of a line goes with the next write, as nobody was told
-that it had been added. A run seals a log: under the same lock it gets a name of its own, and is then
-a batch like any other, which never changes. Writers that waited for the lock find a new log. In an
-object store, where nothing can be appended to, each call is a batch.
+On a local disk each partition has one log, which is open to all writers. A writer holds its lock
+for one write; what a writer that died has left of a line goes with the next write, as nobody was
+told that it had been added. A run seals a log: under the same lock it gets a name of its own, and
+is then a batch like any other, which never changes. Writers that waited for the lock find a new
+log. In an object store, where nothing can be appended to, each call is a batch.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import os
 import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from blocks.store import Store
 from tasks.bronze_manifests import add_to_manifest, manifest_entry, record_key, write_record
@@ -27,6 +28,9 @@ from tasks.contracts.spec import Table
 from tasks.feed_files import survey_lines
 from tasks.feed_lines import LineOrigin, bronze_line, folder_of
 from tasks.json_records import JsonRecord
+
+if TYPE_CHECKING:
+    from tasks.run_context import RunContext
 
 LOG = "open.jsonl"
 _SEALED = "appended_"
@@ -79,7 +83,7 @@ def seal_logs(store: Store, prefix: str, table: Table, *, moment: str) -> int:
     sealed = 0
     for key in store.list(table_prefix):
         path = store.local_path(key)
-        if path is None or path.name != LOG and not path.name.startswith(_SEALED):
+        if path is None or not (path.name == LOG or _is_sealed(path)):
             continue
         if path.name == LOG:
             renamed = _sealed(path)
@@ -89,6 +93,20 @@ def seal_logs(store: Store, prefix: str, table: Table, *, moment: str) -> int:
         folder = str(PurePosixPath(key).parent).removeprefix(table_prefix.rstrip("/") + "/")
         sealed += _commit(store, table_prefix, folder, path, moment)
     return sealed
+
+
+def _is_sealed(path: Path) -> bool:
+    return path.name.startswith(_SEALED) and path.suffix == ".jsonl"
+
+
+def seal_for_run(run: RunContext, name: str) -> None:
+    """Make batches of what was appended to a table, if it is one of JSON records, for `run`."""
+    table = run.spec.table(name)
+    if table.feed is not None and not run.lake.foreign_bronze:
+        prefix = run.lake.bronze_prefix(run.pipeline)
+        seal_logs(
+            run.lake.bronze, prefix, table, moment=f"{run.started_at:%Y-%m-%dT%H:%M:%S}+00:00"
+        )
 
 
 def _append(log: Path, content: bytes) -> None:
@@ -181,9 +199,7 @@ def _put(store: Store, table_prefix: str, folder: str, content: bytes, moment: s
     _list(store, table_prefix, folder, entry, moment)
 
 
-def _list(
-    store: Store, table_prefix: str, folder: str, entry: ManifestFile, moment: str
-) -> None:
+def _list(store: Store, table_prefix: str, folder: str, entry: ManifestFile, moment: str) -> None:
     """Name a batch in its manifest, and commit it: readers see it from then on."""
     assert entry.batch_id is not None and entry.sha256 is not None
     add_to_manifest(store, table_prefix, folder, [entry], columns={}, created_at=moment)

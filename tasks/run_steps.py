@@ -31,6 +31,7 @@ from tasks.dimensions import (
     read_snapshot,
 )
 from tasks.enrichment import judge_transform, run_transform, transform_record
+from tasks.feed_appending import seal_for_run
 from tasks.feed_silver import describe_feed, is_carried, judge_feed
 from tasks.gold import (
     GoldBuild,
@@ -85,6 +86,7 @@ def plan(state: RunState, seen: Current) -> None:
 @task(task_run_name="bronze {table}", cache_policy=NO_CACHE, persist_result=False)
 def inspect_bronze(state: RunState, table: str) -> None:
     """Verify what the manifests of one bronze table list."""
+    seal_for_run(state.run, table)
     inspect(state, table)
 
 
@@ -349,7 +351,6 @@ def publish_release(state: RunState, base: Current) -> int:
         counts=dict(sorted(state.silver_counts.items())),
         masked_by=run.masked_by,
         warehouse_gold=_gold_elsewhere(state),
-        masked_by=run.masked_by,
         tables=dict(sorted(state.tables.items())),
     )
     dims = {name: table for name, table in release.tables.items() if name.startswith("dims.")}
