@@ -22,14 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from blocks.artifact_files import (
-    artifact_for,
-    artifact_of_environment,
-    artifact_of_pipeline,
-    artifacts_at,
-    chosen_artifact,
-    sole_environment,
-)
+from blocks.artifact_files import artifact_of_environment, chosen_artifact, sole_environment
 from blocks.catalog_settings import (
     CatalogSettings,
     PostgresSettings,
@@ -44,7 +37,6 @@ from blocks.secrets import HeldSecret
 from blocks.store import Store
 from blocks.stores.opening import open_store
 from blocks.warehouse_settings import WarehouseSettings
-from tasks.contracts.artifact import Artifact
 from tasks.contracts.errors import ConfigurationError
 from tasks.contracts.names import did_you_mean
 
@@ -227,9 +219,11 @@ def load_settings(
     ConfigurationError naming the file or variable that is wrong.
     """
     name = environment_name(environment, variables)
-    said = compiled_environment(name, variables) if folder == DEPLOYMENTS_FOLDER else None
-    if said is None:
+    place = artifact_place(variables) if folder == DEPLOYMENTS_FOLDER else None
+    if place is None:
         said = read_environment(name, folder)
+    else:
+        said = artifact_of_environment(place, name).settings
     return merge_settings(name, said, variables, overrides)
 
 
@@ -248,35 +242,6 @@ def artifact_place(variables: Mapping[str, str] | None = None) -> Path | None:
     variables = os.environ if variables is None else variables
     named = variables.get("MEDALLION_ARTIFACT")
     return chosen_artifact() or (Path(named) if named else None)
-
-
-def compiled_environment(
-    name: str, variables: Mapping[str, str] | None = None
-) -> dict[str, Any] | None:
-    """Return what the artifact in force says of environment `name`; None: no artifact is.
-
-    Raises ConfigurationError for an artifact that is not sound, or of another environment.
-    """
-    place = artifact_place(variables)
-    return None if place is None else dict(artifact_of_environment(place, name).settings)
-
-
-def compiled_pipeline(pipeline: str) -> Artifact | None:
-    """Return an artifact in force of `pipeline`, if this process runs from any; raises as above."""
-    place = artifact_place()
-    return None if place is None else artifact_of_pipeline(place, pipeline)
-
-
-def compiled_pipelines() -> list[str] | None:
-    """Return the pipelines that artifacts in force are of; None: no artifact is in force."""
-    place = artifact_place()
-    return None if place is None else sorted({a.pipeline for a in artifacts_at(place)})
-
-
-def artifact_in_force(pipeline: str, environment: str) -> Artifact | None:
-    """Return the very artifact that a run of these goes by, if one is in force; raises as above."""
-    place = artifact_place()
-    return None if place is None else artifact_for(place, pipeline, environment)
 
 
 def merge_settings(

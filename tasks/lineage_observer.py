@@ -13,6 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from polars.exceptions import PolarsError
+
 from blocks.lineage_sink import LineageSink, open_sink
 from blocks.settings import Settings
 from tasks.contracts.artifact import PROJECT
@@ -177,7 +179,10 @@ def _of_transforms(state: RunState) -> dict[str, ColumnLineage]:
     for transform in state.run.spec.transforms:
         if f"enriched.{transform.name}" in state.tables:
             function, _ = load_transform(transform)
-            schemas = {a: _schema(state, transform, a) for a in transform.inputs}
+            try:
+                schemas = {a: _schema(state, transform, a) for a in transform.inputs}
+            except PolarsError:  # an input without files that could say
+                continue
             told = transform_lineage(function, transform.inputs, schemas, transform.parameters)
             if told is not None:
                 found[f"enriched.{transform.name}"] = told

@@ -11,10 +11,10 @@ import logging
 from datetime import date, datetime
 from pathlib import Path
 
+from blocks.artifacts_in_force import artifact_in_force
 from blocks.flow_settings import flow_settings
 from blocks.lake_places import check_url, is_url
 from blocks.masking import mask_key
-from blocks.settings import artifact_in_force
 from tasks.backfill import Turns
 from tasks.contracts.errors import ConfigurationError
 from tasks.contracts.run_record import GateMode

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from blocks.settings import compiled_pipeline, compiled_pipelines
+from blocks.artifacts_in_force import compiled_pipeline, compiled_pipelines
 from tasks.contracts.artifact import Artifact
 from tasks.contracts.errors import ConfigurationError, DriftedArtifactError, SpecError
 from tasks.contracts.incremental_checks import incremental_problems

@@ -51,7 +51,7 @@ def sealed(**content: Any) -> Artifact:
 def artifact_bytes(artifact: Artifact) -> bytes:
     """Return the document: the same bytes for the same content, whoever makes it and when."""
     content = artifact.model_dump(mode="json")
-    text = json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
     return text.encode() + b"\n"
 
 
@@ -88,7 +88,10 @@ def read_artifact(document: bytes, where: str) -> Artifact:
 
 
 def _hash(content: dict[str, Any]) -> str:
-    """Hash what a document says, however it is laid out."""
+    """Hash what a document says, however it is laid out.
+
+    The order of names counts: that of columns is part of what a specification says.
+    """
     rest = {key: value for key, value in content.items() if key != "sha256"}
-    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(rest, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

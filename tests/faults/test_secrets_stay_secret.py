@@ -40,7 +40,7 @@ lake:
   access_key_id: {{env: SHOP_KEY_ID}}
   secret_access_key: {{secret: shop-canary}}
 warehouse: {{kind: bigquery, project: shop-data, credentials: {{env: SHOP_ACCOUNT}}}}
-load_warehouse: true
+load_warehouse: false
 stages: [bronze, dimensions, silver]
 mask_key: {{env: SHOP_MASK_KEY}}
 lineage: {{kind: http, url: "http://127.0.0.1:9", api_key: {{env: SHOP_TOLD}}}}
