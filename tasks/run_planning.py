@@ -17,6 +17,7 @@ from tasks.bronze_inventory import take_inventory
 from tasks.bronze_manifests import record_key
 from tasks.contracts.errors import ConfigurationError
 from tasks.contracts.release import Release
+from tasks.contracts.spec import Spec
 from tasks.dimensions import latest_snapshot, plan_snapshot, snapshot_inputs
 from tasks.fetched_sources import source_on_disk
 from tasks.gates import bronze_gates
@@ -30,6 +31,7 @@ from tasks.silver import with_parents
 from tasks.source_files import find_sources
 from tasks.specs import spec_fingerprint
 from tasks.table_results import find_results, keys_of
+from tasks.warehouse_gold import computed_there
 
 log = logging.getLogger("medallion")
 
@@ -54,7 +56,7 @@ def look_for_base(state: RunState) -> Current:
         logic_fingerprint=logic_fingerprint(run.pipeline),
         run_date=run.run_date,
         full_refresh=run.full_refresh,
-        gold_elsewhere=run.settings.gold_engine == "warehouse",
+        gold_elsewhere=computed_there(run.settings, run.spec),
         masked_by=run.masked_by,
     )
     if state.base.release is not None:
@@ -120,7 +122,7 @@ def make_plan(
         follows=follows,
         snapshots=snapshots,
         arriving=arriving,
-        warehouse=_warehouse_use(run.settings),
+        warehouse=_warehouse_use(run.settings, run.spec),
     )
     if run.full_refresh or not plan.computed:
         return plan
@@ -132,10 +134,10 @@ def make_plan(
     return plan.reusing({name: result.run_id for name, result in state.results.items()})
 
 
-def _warehouse_use(settings: Settings) -> WarehouseUse | None:
+def _warehouse_use(settings: Settings, spec: Spec) -> WarehouseUse | None:
     if not settings.load_warehouse:
         return None
-    return "gold" if settings.gold_engine == "warehouse" else "load"
+    return "gold" if computed_there(settings, spec) else "load"
 
 
 @dataclass(frozen=True)

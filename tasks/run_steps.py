@@ -62,7 +62,7 @@ from tasks.staging import (
     staged_models,
 )
 from tasks.table_results import build_of, cleared_away, keep_result, take_over
-from tasks.warehouse_gold import gold_elsewhere
+from tasks.warehouse_gold import computed_there, gold_elsewhere
 
 
 @task(task_run_name="base", cache_policy=NO_CACHE, persist_result=False)
@@ -363,7 +363,7 @@ def publish_release(state: RunState, base: Current) -> int:
 
 def _gold_elsewhere(state: RunState) -> WarehouseGold | None:
     settings = state.run.settings
-    if settings.gold_engine != "warehouse" or "gold" not in settings.stages:
+    if not computed_there(settings, state.run.spec) or "gold" not in settings.stages:
         return None
     return gold_elsewhere(settings.warehouse, state.run.spec)
 

@@ -21,16 +21,25 @@ from tasks.dbt_models import require_models
 from tasks.dbt_runs import PROJECT_FOLDER, DbtEngine, DbtInputs, DbtNode, build
 from tasks.gates import enforce
 from tasks.gold import judge_fact, reconciliation_gates
-from tasks.masking import needs_key
 from tasks.warehouse_load import WarehouseLoad
 
 BUILDING = "gold_building"  # the layer that nobody reads
 _REFERENCE = re.compile(r"\bref\('([a-z][a-z0-9_]*)'\)")
 
 
+def computed_there(settings: Settings, spec: Spec) -> bool:
+    """Tell whether the warehouse computes gold of a pipeline, and not the run's own DuckDB.
+
+    Where gold has columns that are masked or dropped it never does: what they are made of stays in
+    the lake, and so does the key.
+    """
+    hidden = any(entry.gold_columns and entry.gold_policy != "keep" for entry in spec.pii)
+    return settings.gold_engine == "warehouse" and not hidden
+
+
 def check_warehouse(settings: Settings, spec: Spec) -> None:
     """Raise ConfigurationError where gold cannot be computed where the environment wants it."""
-    if settings.gold_engine != "warehouse":
+    if not computed_there(settings, spec):
         return
     where = f"environment '{settings.environment}': gold_engine: warehouse"
     if not isinstance(settings.warehouse, BigQuerySettings):
@@ -40,11 +49,6 @@ def check_warehouse(settings: Settings, spec: Spec) -> None:
         )
     if not settings.load_warehouse:
         raise ConfigurationError(f"{where} needs load_warehouse: gold is made of what is loaded")
-    if needs_key(spec):
-        raise ConfigurationError(
-            f"{where}: gold of {spec.pipeline} has masked columns, which only gold_engine: duckdb "
-            "masks"
-        )
     try:
         importlib.metadata.version("dbt-bigquery")
     except importlib.metadata.PackageNotFoundError:

@@ -1,7 +1,7 @@
 """The gold models and reconciliations as BigQuery would get them: grammar and names of types.
 
-Belongs here: what sqlfluff knows of the warehouse's SQL, reserved words above all. Does not: results,
-which `tests/warehouse` compares between both targets.
+Belongs here: what sqlfluff knows of the warehouse's SQL, reserved words above all. Does not:
+results, which `tests/warehouse` compares between both targets.
 """
 
 from __future__ import annotations
