@@ -53,8 +53,9 @@ def plan(
 ) -> None:
     """Show what a run would do, and why; nothing is computed or written.
 
-    A run goes through this very list. What it says to be kept is carried over as it is; a table
-    that may differ can turn out to be the same. The exit status is 1 if bronze would stop the run.
+    A run goes through this very list. What it says to be kept is carried over as it is, and what
+    is reused has been computed by a run that did not publish it; a table that may differ can turn
+    out to be the same. The exit status is 1 if bronze would stop the run.
 
     [dim]medallion plan ecommerce --run-date 2024-01-14[/dim]
     """

@@ -19,14 +19,14 @@ from tasks.dimensions import latest_snapshot, plan_snapshot, read_pointer, snaps
 from tasks.run_names import run_name
 from tasks.run_opening import close_run, find_run, open_run
 from tasks.run_state import RunState
-from tasks.run_steps import (
+from tasks.run_steps import inspect_bronze
+from tasks.silver import with_parents
+from tasks.silver_steps import (
     build_silver_models,
-    inspect_bronze,
     judge_snapshot,
     show_snapshots,
     use_snapshot,
 )
-from tasks.silver import with_parents
 
 
 @flow(

@@ -35,7 +35,6 @@ from tasks.run_opening import close_run, open_run
 from tasks.run_state import RunState
 from tasks.run_steps import (
     build_gold_models,
-    build_silver_models,
     confirm_base,
     enrich,
     find_base,
@@ -44,9 +43,9 @@ from tasks.run_steps import (
     plan,
     publish_release,
     register_fact,
-    register_silver,
     report,
 )
+from tasks.silver_steps import build_silver_models, register_silver
 from tasks.warehouse_steps import open_load
 
 # A flow's end waits for its heartbeat, up to a second; the run's own speaks for its subflows.

@@ -116,8 +116,9 @@ def _key(
 
 
 def _tells_the_day(table: Table) -> bool:
-    """A rule may ask for the run date, and so may the model of a table that has one of its own."""
-    return depends_on_the_day(table) or table.derived is not None
+    """A rule may ask for the run date, and so may the models of a table that has its own."""
+    has_models = table.derived is not None or table.feed is not None
+    return has_models or depends_on_the_day(table)
 
 
 def _base_hash(base: Base) -> str | None:
