@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     import polars as pl
     from openlineage.client.event_v2 import RunEvent
 
-    from tasks.contracts.spec import Transform
+    from tasks.contracts.column_lineage import Kind, Source
+    from tasks.contracts.spec import Spec, Transform
     from tasks.lineage_datasets import Naming, TableFacts
     from tasks.lineage_events import RunEvents
 
@@ -170,8 +171,37 @@ def _of_sql(state: RunState, nodes: Iterable[DbtNode]) -> dict[str, ColumnLineag
     for table in spec.tables:
         columns[f"bronze.{table.bronze_name}"] = [*spec.bronze_columns(table.name), *_INTERNAL]
     models = [(n.relation, n.sql) for n in nodes if n.kind == "model" and n.relation and n.sql]
-    found = lineage_of_models(models, columns)
-    return {name: lineage.without_columns(_INTERNAL) for name, lineage in found.items()}
+    # A model may begin with the pipeline's name, where another pipeline has a table of its name.
+    names = {name: _without_pipeline(name, spec.pipeline) for name, _ in models}
+    columns |= {name: columns[own] for name, own in names.items() if own in columns}
+    found = {
+        names[name]: lineage.renamed(names).without_columns(_INTERNAL)
+        for name, lineage in lineage_of_models(models, columns).items()
+    }
+    return declared_lineage(spec) | found
+
+
+def _without_pipeline(name: str, pipeline: str) -> str:
+    layer, _, table = name.partition(".")
+    return f"{layer}.{table.removeprefix(f'{pipeline}_')}"
+
+
+def declared_lineage(spec: Spec) -> dict[str, ColumnLineage]:
+    """Return what the specification says of silver: a received column becomes that of its name.
+
+    It is all that is known of a table whose SQL was not run or cannot be resolved.
+    """
+    found = {}
+    for table in spec.tables:
+        bronze = f"bronze.{table.bronze_name}"
+        received = {column.name for column in table.columns}
+        columns: dict[str, dict[Source, Kind]] = {
+            name: {(bronze, name): "TRANSFORMATION"}
+            for name in spec.silver_columns(table.name)
+            if name in received
+        }
+        found[f"silver.{table.name}"] = ColumnLineage(columns)
+    return found
 
 
 def _of_transforms(state: RunState) -> dict[str, ColumnLineage]:

@@ -28,6 +28,18 @@ class ColumnLineage:
         """All columns that any column or the rows depend on."""
         return self.rows.union(*self.columns.values())
 
+    def renamed(self, names: Mapping[str, str]) -> ColumnLineage:
+        """Return it with the tables that `names` has under their other names."""
+
+        def called(source: Source) -> Source:
+            return names.get(source[0], source[0]), source[1]
+
+        columns = {
+            column: {called(source): how for source, how in sources.items()}
+            for column, sources in self.columns.items()
+        }
+        return ColumnLineage(columns, frozenset(called(source) for source in self.rows))
+
     def without_columns(self, names: Iterable[str]) -> ColumnLineage:
         """Return what of it leads to other columns than those named."""
         left_out = set(names)

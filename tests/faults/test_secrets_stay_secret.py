@@ -44,7 +44,8 @@ load_warehouse: false
 stages: [bronze, dimensions, silver]
 mask_key: {{env: SHOP_MASK_KEY}}
 lineage: {{kind: http, url: "http://127.0.0.1:9", api_key: {{env: SHOP_TOLD}}}}
-telemetry: {{kind: otlp, url: "http://127.0.0.1:9", api_key: {{env: SHOP_TOLD}}, timeout_seconds: 1}}
+telemetry:
+  {{kind: otlp, url: "http://127.0.0.1:9", api_key: {{env: SHOP_TOLD}}, timeout_seconds: 1}}
 retry_delay_seconds: 0
 """
 VARIABLES = {

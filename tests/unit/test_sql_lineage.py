@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tasks.contracts.column_lineage import ColumnLineage
+from tasks.lineage_observer import declared_lineage
+from tasks.specs import load_spec
 from tasks.sql_lineage import lineage_of_models, lineage_of_query
 
 COLUMNS = {
@@ -106,3 +108,21 @@ def test_models_on_the_way_are_seen_through() -> None:
     assert list(found) == ["gold.mart"]
     assert dict(found["gold.mart"].columns["sizes"]) == {("silver.orders", "status"): "AGGREGATION"}
     assert found["gold.mart"].rows == {("silver.orders", "status")}
+
+
+def test_models_are_told_under_the_names_of_their_tables() -> None:
+    found = ColumnLineage(
+        {"a": {("gold.shop_mart", "x"): "IDENTITY", ("silver.b", "_row"): "IDENTITY"}},
+        frozenset({("gold.shop_mart", "y"), ("silver.b", "_row")}),
+    )
+    told = found.renamed({"gold.shop_mart": "gold.mart"}).without_columns(["_row"])
+    assert dict(told.columns["a"]) == {("gold.mart", "x"): "IDENTITY"}
+    assert told.rows == {("gold.mart", "y")}
+    assert told.of_tables({"silver.b"}) == ColumnLineage({}, frozenset())
+    assert told.sources == {("gold.mart", "x"), ("gold.mart", "y")}
+
+
+def test_the_specification_declares_silver_where_no_sql_tells() -> None:
+    told = declared_lineage(load_spec("clickstream"))["silver.events_cleaned"]
+    assert dict(told.columns["price"]) == {("bronze.events_raw", "price"): "TRANSFORMATION"}
+    assert "event_id" not in told.columns
