@@ -108,9 +108,9 @@ def _used_columns(mapped: MappedFiles, name: str) -> list[str]:
         plain = [
             value for value in mapped.mapping.columns.values() if value and value.isidentifier()
         ]
-        return list(dict.fromkeys([*plain, *(c for j in mapped.mapping.joins for c in j.columns)]))
+        return list(dict.fromkeys([*plain, *(c for j in mapped.mapping.joins for c in j.by)]))
     join = next(join for join in mapped.mapping.joins if join.name == name)
-    return list(join.columns.values())
+    return list(join.by.values())
 
 
 def _copy_of(source: SourceFile, file: MappedFile, target: Path) -> None:
@@ -210,7 +210,7 @@ def _bound(
         if join is None or join.aggregate is None:
             engine.execute(f"create view {identifier(name)} as from {rows}")
             continue
-        keys = ", ".join(identifier(column) for column in join.columns.values())
+        keys = ", ".join(identifier(column) for column in join.by.values())
         sums = ", ".join(f"({sql}\n) as {alias}" for alias, sql in join.aggregate.items())
         place = f"source.joins.{name}.aggregate"
         for sql in join.aggregate.values():
@@ -229,7 +229,7 @@ def _bound(
     for number, join in enumerate(mapping.joins):
         pairs = [
             f"{_left(engine, mapping, left)} = {join.name}.{identifier(right)}"
-            for left, right in join.columns.items()
+            for left, right in join.by.items()
         ]
         joined += f" left join {join.name} on {' and '.join(pairs)}"
         query = f"select 1 from {joined}"  # noqa: S608
@@ -268,8 +268,8 @@ def _demand_one(
     """A row of the first file finds one row of a joined file, or none, so that it stays one."""
     if join.aggregate is not None:
         return
-    keys = ", ".join(identifier(column) for column in join.columns.values())
-    given = " and ".join(f"{identifier(column)} is not null" for column in join.columns.values())
+    keys = ", ".join(identifier(column) for column in join.by.values())
+    given = " and ".join(f"{identifier(column)} is not null" for column in join.by.values())
     found = engine.execute(
         f"select count(*), {keys} from {join.name} where {given} "  # noqa: S608 - quoted
         f"group by {keys} having count(*) > 1 order by all desc limit 1"
@@ -279,7 +279,7 @@ def _demand_one(
         told = ", ".join(repr(value) for value in found[1:])
         raise IngestError(
             f"{_place(source)}: source.joins.{join.name}: {found[0]} rows of {path} have "
-            f"{', '.join(join.columns.values())} {told}; a row may find one only: aggregate them"
+            f"{', '.join(join.by.values())} {told}; a row may find one only: aggregate them"
         )
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from tasks.contracts.names import Name, did_you_mean
 
@@ -24,6 +24,10 @@ def _inside(path: str) -> str:
     if PurePosixPath(path).is_absolute() or ".." in parts or "\\" in path:
         raise ValueError(f"'{path}' lies outside of the source; name it relative to that folder")
     return path
+
+
+def _of_both(by: Any) -> Any:
+    return {by: by} if isinstance(by, str) else by
 
 
 FilePath = Annotated[str, Field(min_length=1), AfterValidator(_inside)]
@@ -41,17 +45,13 @@ class SourceJoin(_Entry):
     name: Name = Field(description="How expressions call it (`customers.customer_state`).")
     path: FilePath
     format: MappedFormat = "csv"
-    by: ColumnName | dict[ColumnName, ColumnName] = Field(
-        description="A column of both, or {column of what stands before it: column of this one}."
+    by: Annotated[dict[ColumnName, ColumnName], BeforeValidator(_of_both)] = Field(
+        min_length=1,
+        description="A column of both, or {column of what stands before it: column of this one}.",
     )
     aggregate: dict[Name, Expression] | None = Field(
         None, description="{name: aggregate in DuckDB SQL}: one row for each value of `by`."
     )
-
-    @property
-    def columns(self) -> dict[str, str]:
-        """{column of the first file: column of this one}, by which rows are joined."""
-        return {self.by: self.by} if isinstance(self.by, str) else dict(self.by)
 
 
 class SourceMapping(_Entry):
@@ -85,8 +85,6 @@ def mapping_problems(
         if join.name in seen:
             yield f"{path}.joins[{number}].name: '{join.name}' is the name of another file already"
         seen.add(join.name)
-        if not join.columns:
-            yield f"{path}.joins[{number}].by: name a column at least"
         if join.aggregate is not None and not join.aggregate:
             yield f"{path}.joins[{number}].aggregate: name an aggregate at least, or leave it out"
     for name in mapping.columns:
