@@ -137,7 +137,7 @@ def plan_run(
     if warehouse == "gold" and "gold" not in left_out:
         left_out["gold"] = "the warehouse computes it, of what is published"
         planned["warehouse"] = [
-            PlannedTable(f"gold.{fact.name}", "compute", "in the warehouse")
+            PlannedTable(f"warehouse.{fact.name}", "compute", "gold, of what is loaded")
             for fact in spec.gold
             if not fact.internal
         ]

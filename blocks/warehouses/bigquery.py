@@ -16,7 +16,7 @@ from typing import Any
 import requests
 from google.api_core.exceptions import GoogleAPICallError, NotFound, RetryError
 from google.auth.credentials import AnonymousCredentials
-from google.auth.exceptions import GoogleAuthError
+from google.auth.exceptions import GoogleAuthError, TransportError
 from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_RETRY
 
@@ -42,6 +42,7 @@ _TYPE = re.compile(r"(?P<name>\w+)(\((?P<digits>\d+), (?P<scale>\d+)\))?")
 _OLDER = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
 _FORMATS = {"DAY": "%Y%m%d", "MONTH": "%Y%m", None: ""}
 _TRANSIENT = (408, 429, 500, 502, 503, 504)
+_NO_ANSWER = (RetryError, requests.RequestException, TransportError, ConnectionError, TimeoutError)
 _PATIENCE_SECONDS = 60  # of one request; the environment's retries come on top
 _AGAIN: Any = DEFAULT_RETRY.with_timeout(_PATIENCE_SECONDS)
 _ADDRESS = re.compile(r"^(?:\d+ )?[A-Z]+ \S+?://\S+?: ")
@@ -281,7 +282,7 @@ def _reported(what: str) -> Iterator[None]:
         if error.code in _TRANSIENT:
             raise WarehouseUnavailableError(told) from None
         raise WarehouseError(told) from None
-    except (RetryError, requests.RequestException, ConnectionError, TimeoutError) as error:
+    except _NO_ANSWER as error:
         told = f"{what}: the warehouse does not answer ({type(error).__name__})"
         raise WarehouseUnavailableError(told) from None
     except GoogleAuthError as error:

@@ -123,6 +123,23 @@ def test_what_the_environment_leaves_out_is_said() -> None:
     }
 
 
+def test_a_warehouse_is_loaded_after_the_publish_and_may_compute_gold() -> None:
+    found = plan(base(), warehouse="load")
+    assert [stage.stage for stage in found.stages] == [*STAGES, "publish", "warehouse"]
+    assert found.left_out == {}
+    found = plan(base(), warehouse="gold")
+    assert [stage.stage for stage in found.stages] == [*STAGES[:-1], "publish", "warehouse"]
+    assert found.left_out == {"gold": "the warehouse computes it, of what is published"}
+    facts = {f"warehouse.{fact.name}" for fact in SPEC.gold}
+    assert {table.table for table in found.stages[-1].tables} == facts
+    found = plan(base(), warehouse="gold", stages=STAGES[:-1])
+    assert found.left_out == {"gold": "environment 'local' does not run it"}
+    assert found.stages[-1].tables == ()
+    found = plan(base(), warehouse="load", publishes=False)
+    assert found.left_out["warehouse"] == "nothing new is published"
+    assert [stage.stage for stage in found.stages] == list(STAGES)
+
+
 @given(new=st.frozensets(st.sampled_from(NAMES)), coming=st.frozensets(st.sampled_from(NAMES)))
 def test_only_tables_whose_inputs_are_all_kept_are_kept(
     new: frozenset[str], coming: frozenset[str]
