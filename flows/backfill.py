@@ -24,7 +24,7 @@ from tasks.contracts.errors import MedallionError
 from tasks.contracts.run_record import GateMode
 from tasks.run_artifacts import Progress
 from tasks.run_names import run_name
-from tasks.run_opening import close_run, close_turns, open_run, open_turns
+from tasks.run_opening import close_run, in_turn, open_run
 from tasks.run_planning import days_published
 
 MOST_PARALLEL = 8
@@ -45,7 +45,8 @@ class BackfilledDay:
 def run_day(day: date, turns: Turns, options: dict[str, Any]) -> BackfilledDay:
     """Run one day in its turn."""
     try:
-        done = run_pipeline(run_date=day, **options)
+        with in_turn(turns):
+            done = run_pipeline(run_date=day, **options)
     except BaseException:
         turns.failed(day)
         raise
@@ -115,11 +116,7 @@ def backfill(
     due = [day for day in days if day not in before]
     progress = Progress(pipeline, f"{pipeline} {start} to {end}", len(due), "day")
     turns = Turns(due, seen)
-    name = open_turns(state.run.run_id, turns)
-    try:
-        done = _in_turn(due, parallel, turns, {**call, "backfill": name}, progress)
-    finally:
-        close_turns(name)
+    done = _in_turn(due, parallel, turns, call, progress)
     earlier = [BackfilledDay(d, "published before", number) for d, number in before.items()]
     return sorted([*earlier, *done], key=lambda each: each.run_date)
 

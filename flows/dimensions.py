@@ -17,7 +17,7 @@ from tasks.contracts.run_record import GateMode
 from tasks.dbt_runs import warm_up
 from tasks.dimensions import latest_snapshot, plan_snapshot, read_pointer, snapshot_inputs
 from tasks.run_names import run_name
-from tasks.run_opening import close_run, find_run, open_run
+from tasks.run_opening import close_run, open_run, run_around
 from tasks.run_state import RunState
 from tasks.run_steps import inspect_bronze
 from tasks.silver import with_parents
@@ -42,7 +42,6 @@ def refresh_dimensions(
     bronze: str | None = None,
     gates: GateMode | None = None,
     environment: str | None = None,
-    run_id: str | None = None,
 ) -> dict[str, date]:
     """Take a new snapshot of each dimension that is due, and return the day of each current one.
 
@@ -53,9 +52,8 @@ def refresh_dimensions(
         bronze: Folder or bucket URL of bronze that another team wrote, read in place.
         gates: `warn` or `strict`; the environment's by default.
         environment: Name of the environment; MEDALLION_ENV, else `local`.
-        run_id: Set by the main run when it calls this as a subflow.
     """
-    state = find_run(run_id)
+    state = run_around()
     if state is not None:
         return _refresh(state)
     state = open_run(

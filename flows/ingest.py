@@ -30,6 +30,7 @@ from tasks.landing import LandedBatch, LandingReport, land_file, landed_text
 from tasks.landing_checks import CheckedSource, check_sources
 from tasks.landing_rows import EngineLimits
 from tasks.retrying import patient
+from tasks.run_artifacts import show_landed
 from tasks.run_names import run_name
 from tasks.source_files import find_sources
 from tasks.specs import load_spec
@@ -163,6 +164,7 @@ def _land_all(
     batches = tuple(batch for landed, _ in results for batch in landed)
     faults = {name: fault for _, found in results for name, fault in found.items()}
     tell_of(landed_assets(spec, settings.environment, batches))
+    show_landed(spec.pipeline, batches, faults)
     for fault in faults.values():
         text = f"{fault} ({landed_text(len(batches), len(checked))})"
         told = {name: str(each) for name, each in faults.items()}

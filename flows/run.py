@@ -31,7 +31,7 @@ from tasks.releases import Current, read_current
 from tasks.retrying import patient
 from tasks.run_artifacts import Progress, show_in_prefect
 from tasks.run_names import run_name
-from tasks.run_opening import close_run, open_run
+from tasks.run_opening import close_run, open_run, part_of
 from tasks.run_state import RunState
 from tasks.run_steps import (
     build_gold_models,
@@ -79,14 +79,13 @@ class RunFailedError(Exception):
 def run_pipeline(
     pipeline: str,
     run_date: date | None = None,
-    lake: str | None = None,
-    bronze: str | None = None,
     source: str | None = None,
     gates: GateMode | None = None,
-    environment: str | None = None,
     full_refresh: bool = False,
+    bronze: str | None = None,
+    lake: str | None = None,
+    environment: str | None = None,
     memory_limit: str | None = None,
-    backfill: str | None = None,
 ) -> RunOutcome:
     """Run a pipeline for one day and publish all of its tables at once.
 
@@ -95,15 +94,14 @@ def run_pipeline(
     Args:
         pipeline: Name of the pipeline (`ecommerce`).
         run_date: The day to run for, inclusive; by default that on which the run is to start (UTC).
-        lake: Root folder of the lake; the environment's by default.
-        bronze: Folder or bucket URL of bronze that another team wrote, read in place.
         source: A file or folder to land in bronze first, or the URL of one in a bucket.
         gates: `warn` or `strict`; the environment's by default.
-        environment: Name of the environment; MEDALLION_ENV, else `local`.
         full_refresh: Compute everything, whatever the release before holds.
+        bronze: Folder or bucket URL of bronze that another team wrote, read in place.
+        lake: Root folder of the lake; the environment's by default.
+        environment: Name of the environment; MEDALLION_ENV, else `local`.
         memory_limit: Memory that DuckDB may use before it spills (`2GB`); the environment's by
             default.
-        backfill: Set by a backfill when it calls this as a subflow.
 
     Raises:
         ConfigurationError: the call, specification or environment is wrong; nothing was begun.
@@ -114,14 +112,13 @@ def run_pipeline(
         now=datetime.now(UTC),
         token=secrets.token_hex(3),
         run_date=run_date,
-        due=_due(),
+        due=_asked_at().date(),
         lake=lake,
         bronze=bronze,
         gates=gates,
         environment=environment,
         full_refresh=full_refresh,
         memory_limit=memory_limit,
-        backfill=backfill,
     )
     warm_up(state.run.engine.cache, state.run.spec)
     if state.run.settings.catalog_of(state.run.lake) is not None:
@@ -148,10 +145,9 @@ def run_pipeline(
     return RunOutcome(record, state.tables, path)
 
 
-def _due() -> date:
-    """The day on which the run was to start: one that is tried again after midnight is the same."""
-    scheduled = flow_run.get_scheduled_start_time()
-    return datetime.fromtimestamp(scheduled.timestamp(), UTC).date()
+def _asked_at() -> datetime:
+    """When the run was to start: one that is tried again after midnight is of the same day."""
+    return datetime.fromtimestamp(flow_run.get_scheduled_start_time().timestamp(), UTC)
 
 
 def _run(state: RunState) -> int | None:
@@ -186,11 +182,13 @@ def _run(state: RunState) -> int | None:
     return release
 
 
-def _publish(state: RunState, seen: Current) -> int:
+def _publish(state: RunState, seen: Current) -> int | None:
     """Publish on what the run has seen; a day of a backfill on what the day before it left."""
     run = state.run
-    release = publish_release(state, seen if state.turns is None else state.turns.seen)
-    state.published = release
+    found = seen if state.turns is None else state.turns.seen
+    release = state.published = publish_release(state, found, _asked_at())
+    if release is None:
+        return None
     if state.turns is not None:
         state.turns.seen = read_current(run.lake, run.pipeline)
     tell_of_release(
@@ -210,8 +208,8 @@ def _publish(state: RunState, seen: Current) -> int:
 
 def _refresh_dimensions(state: RunState) -> None:
     run = state.run
-    with changed_settings(NO_HEARTBEAT):
-        refresh_dimensions(run.pipeline, run_date=run.run_date, run_id=run.run_id)
+    with part_of(state), changed_settings(NO_HEARTBEAT):
+        refresh_dimensions(run.pipeline, run_date=run.run_date)
 
 
 def _build_silver(state: RunState) -> None:

@@ -6,8 +6,9 @@ Belongs here: handing payloads to Prefect. Does not belong here: composing them
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from prefect.artifacts import (
     create_link_artifact,
@@ -28,9 +29,12 @@ from tasks.reports.artifacts import (
 )
 from tasks.reports.gate_lists import tally
 from tasks.reports.human_figures import quantity
+from tasks.reports.printable_text import printable
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+    from tasks.landing import LandedBatch
 
 
 def show_in_prefect(record: RunRecord, report: str) -> None:
@@ -68,6 +72,33 @@ def show_in_prefect(record: RunRecord, report: str) -> None:
             description=f"What each table of {run} is made of",
         )
     emit(run_events(record))
+
+
+def show_landed(
+    pipeline: str, batches: Iterable[LandedBatch], faults: Mapping[str, Exception]
+) -> None:
+    """Attach what became of each file to the current flow run; refused files come first."""
+    refused: list[dict[str, Any]] = [
+        {"file": file, "became": "refused", "table": "", "rows": 0, "why": printable(str(fault))}
+        for file, fault in faults.items()
+    ]
+    landed: list[dict[str, Any]] = [
+        {
+            "file": batch.source_file,
+            "became": "was there before" if batch.already_landed else "landed",
+            "table": batch.table,
+            "rows": batch.rows,
+            "why": printable("; ".join(batch.drift)),
+        }
+        for batch in batches
+    ]
+    new = sum(row["became"] == "landed" for row in landed)
+    create_table_artifact(
+        [*refused, *landed],
+        key=f"{_key(pipeline)}-landed",
+        description=f"{quantity(new, 'file')} landed, {len(landed) - new:,} there before, "
+        f"{len(refused):,} refused",
+    )
 
 
 class Progress:

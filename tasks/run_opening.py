@@ -1,13 +1,15 @@
 """Opening a run: specification, settings and lake become one `RunState`.
 
-Belongs here: resolving a call's parameters, and the runs and backfills that are open in this
-process (so that a subflow finds the one it belongs to). Does not belong here: the clock; the moment
-is a parameter.
+Belongs here: resolving a call's parameters, and the run or backfill that a subflow is part of. Does
+not belong here: the clock; the moment is a parameter.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator
+from contextvars import ContextVar
 from datetime import date, datetime
 from pathlib import Path
 
@@ -27,8 +29,9 @@ from tasks.specs import load_spec
 from tasks.warehouse_gold import check_warehouse
 
 log = logging.getLogger("medallion")
-_OPEN: dict[str, RunState] = {}
-_TURNS: dict[str, Turns] = {}
+# Not parameters of flows: people would be asked for them.
+_RUN: ContextVar[RunState | None] = ContextVar("run", default=None)
+_TURNS: ContextVar[Turns | None] = ContextVar("turns", default=None)
 
 
 def open_run(
@@ -44,12 +47,11 @@ def open_run(
     environment: str | None = None,
     full_refresh: bool = False,
     memory_limit: str | None = None,
-    backfill: str | None = None,
 ) -> RunState:
     """Open a run of `pipeline`, of `run_date`, else of the day when it was `due`, else of `now`.
 
-    The run id begins with the start, so that ids sort by time; `token` keeps them apart. Where the
-    day is one of a `backfill` that is open in this process, the run proceeds in its turn.
+    The run id begins with the start, so that ids sort by time; `token` keeps them apart. Within
+    `in_turn` the run takes turns with others.
     Raises ConfigurationError when a parameter, the specification or the environment is wrong.
     """
     spec = load_spec(pipeline)
@@ -84,28 +86,35 @@ def open_run(
     )
     state = RunState(context)
     state.observers = observers_of(settings)
-    state.turns = _TURNS.get(backfill) if backfill is not None else None
-    _OPEN[context.run_id] = state
+    state.turns = _TURNS.get()
     return state
 
 
-def find_run(run_id: str | None) -> RunState | None:
-    """Return the run of this id that is open in this process, if there is one."""
-    return _OPEN.get(run_id) if run_id is not None else None
+@contextlib.contextmanager
+def part_of(state: RunState) -> Iterator[None]:
+    """Let a flow that is called in here take part in the run instead of opening its own."""
+    before = _RUN.set(state)
+    try:
+        yield
+    finally:
+        _RUN.reset(before)
+
+
+def run_around() -> RunState | None:
+    """Return the run that the flow which asks is part of, if it is."""
+    return _RUN.get()
+
+
+@contextlib.contextmanager
+def in_turn(turns: Turns) -> Iterator[None]:
+    """Let runs that are opened in here take turns with others."""
+    before = _TURNS.set(turns)
+    try:
+        yield
+    finally:
+        _TURNS.reset(before)
 
 
 def close_run(state: RunState) -> None:
-    """Forget an open run, and remove its copies of what lies in object stores."""
-    _OPEN.pop(state.run.run_id, None)
+    """Remove a run's copies of what lies in object stores."""
     state.run.mirror.close()
-
-
-def open_turns(name: str, turns: Turns) -> str:
-    """Let runs that are opened with `backfill=name` in this process take their turns."""
-    _TURNS[name] = turns
-    return name
-
-
-def close_turns(name: str) -> None:
-    """Forget the turns of a backfill that has ended."""
-    _TURNS.pop(name, None)

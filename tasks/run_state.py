@@ -49,6 +49,7 @@ class RunState:
         self.plan: RunPlan | None = None
         self.turns: Turns | None = None
         self.published: int | None = None  # the release, once it is
+        self.repeated: int | None = None  # the release that another run has published meanwhile
         self.inventory: dict[str, BronzeTable] = {}
         self.changes: dict[str, TableChange] = {}
         self.builds: dict[str, SilverBuild] = {}
@@ -141,10 +142,11 @@ class RunState:
         """Raise if a check of `layer` stops the run."""
         enforce(gate for gate in self.gates if gate.layer == layer)
 
-    def record(
-        self, status: RunStatus, *, release: int | None = None, error: str | None = None
-    ) -> RunRecord:
+    def record(self, *, release: int | None = None, error: str | None = None) -> RunRecord:
         """Return the run's record as of now."""
+        status: RunStatus = "computed" if self.repeated is None else "unchanged"
+        if release is not None:
+            status = "published"
         chart = self.run.spec.chart
         names = [name for name in _declared(self.run.spec) if name in self.records]
         return RunRecord(
@@ -153,7 +155,7 @@ class RunState:
             run_date=self.run.run_date,
             environment=self.run.settings.environment,
             gate_mode=self.run.settings.gates,
-            status=status,
+            status="failed" if error else status,
             release=release,
             started_at=self.run.started_at,
             seconds=self.seconds,

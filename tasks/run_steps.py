@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from datetime import datetime
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -16,7 +17,7 @@ from tasks.audit import daily_figures, past_runs, write_record
 from tasks.changed_days import NOTHING
 from tasks.contracts.errors import PublishConflictError
 from tasks.contracts.release import Release, WarehouseGold
-from tasks.contracts.run_record import RunRecord, RunStatus
+from tasks.contracts.run_record import RunRecord
 from tasks.daily_files import files_of_run
 from tasks.enrichment import judge_transform, run_transform, transform_record
 from tasks.feed_appending import seal_for_run
@@ -30,6 +31,7 @@ from tasks.gold import (
 )
 from tasks.logic_fingerprint import logic_fingerprint
 from tasks.releases import Current, missing_files, next_number, publish
+from tasks.repeated_runs import was_published_meanwhile
 from tasks.run_planning import inspect, look_for_base, make_plan, settle
 from tasks.run_state import RunState
 from tasks.silver_steps import counter
@@ -139,8 +141,11 @@ def judge_reconciliations(state: RunState, made: GoldBuild) -> None:
 
 
 @task(task_run_name="publish", cache_policy=NO_CACHE, persist_result=False)
-def publish_release(state: RunState, base: Current) -> int:
-    """Make every table visible at once: one release, one swap."""
+def publish_release(state: RunState, base: Current, asked_at: datetime) -> int | None:
+    """Make every table visible at once: one release, one swap.
+
+    Where another run has published the same since `asked_at`, nothing is: `state.repeated` says so.
+    """
     run = state.run
     run.send(*state.tables.values())  # what is there already is not sent again
     release = Release(
@@ -161,6 +166,10 @@ def publish_release(state: RunState, base: Current) -> int:
         warehouse_gold=_gold_elsewhere(state),
         tables=dict(sorted(state.tables.items())),
     )
+    if was_published_meanwhile(run.lake, release, state.base.release, base, asked_at):
+        state.repeated = base.release
+        state.tell(f"release {base.release} holds the same, published meanwhile")
+        return None
     dims = {name: table for name, table in release.tables.items() if name.startswith("dims.")}
     gone = missing_files(run.lake, release.model_copy(update={"tables": dims}))
     gone += cleared_away(state)
@@ -185,8 +194,7 @@ def report(state: RunState, release: int | None, error: str | None) -> tuple[Run
         state.revenue = daily_figures(
             run.mirror, chart, state.tables[chart.table], until=run.run_date
         )
-    ended: RunStatus = "computed" if release is None else "published"
-    record = state.record("failed" if error else ended, release=release, error=error)
+    record = state.record(release=release, error=error)
     path = write_record(run.lake, record)
     state.observers.run_ended(state, record)
     shutil.rmtree(run.work_folder, ignore_errors=True)

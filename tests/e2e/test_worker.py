@@ -7,16 +7,22 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import State
 from prefect.settings import get_current_settings
 
 from blocks.applying import apply_environment
 from blocks.lake import local_lake
+from cli.local_ui import scratch
+from tasks.audit import past_runs
 from tasks.releases import list_releases
+from tests.conftest import SHARED
 
 pytestmark = pytest.mark.slow
 PROJECT = Path(__file__).parents[2]
@@ -74,32 +80,106 @@ def forget(prefect_api: None) -> Iterator[None]:
             if deployment.work_pool_name == "medallion":
                 client.delete_deployment(deployment.id)
         client.delete_work_pool("medallion")
+        for automation in client.read_automations():
+            client.delete_automation(automation.id)
         for document in client.read_block_documents(include_secrets=False):
             if document.block_type and document.block_type.slug.startswith("medallion-"):
                 client.delete_block_document(document.id)
 
 
-def test_two_workers_run_a_deployment_once(
-    variables: dict[str, str], forget: None, small_bronze: Path, tmp_path: Path
+@pytest.fixture
+def bronze(request: pytest.FixtureRequest) -> tuple[Path, str]:
+    """The real exporter's bronze where it lies beside the project, else a sample; a day of it."""
+    real = SHARED / "ecommerce" / "bronze"
+    if real.is_dir():
+        return real, "2024-01-14"
+    return request.getfixturevalue("small_bronze"), "2024-01-06"
+
+
+def test_two_workers_and_two_runs_of_a_day_publish_once(
+    variables: dict[str, str], forget: None, bronze: tuple[Path, str], tmp_path: Path
 ) -> None:
-    lake = tmp_path / "lake"
+    lake, (folder, day) = tmp_path / "lake", bronze
     (tmp_path / "shop.yml").write_text(
         f"lake: {{kind: local, root: {lake}}}\nretry_delay_seconds: 0\ngates: warn\n"
     )
     apply_environment("shop", folder=tmp_path)
     prefect(variables, "work-pool", "create", "medallion", "--type", "process")
     prefect(variables, "--no-prompt", "deploy", "--all")
+    given = {"run_date": day, "bronze": str(folder)}
+    words = [word for name, value in given.items() for word in ("--param", f"{name}={value}")]
     logs = [tmp_path / f"worker-{name}.log" for name in ("one", "two")]
-    with worker(variables, "one", logs[0]), worker(variables, "two", logs[1]):
-        given = {"run_date": "2024-01-06", "bronze": str(small_bronze)}
-        words = [word for name, value in given.items() for word in ("--param", f"{name}={value}")]
-        told = prefect(variables, "deployment", "run", "run-pipeline/ecommerce", *words, "--watch")
+    with (
+        worker(variables, "one", logs[0]),
+        worker(variables, "two", logs[1]),
+        get_client(sync_client=True) as client,
+    ):
+        name = "run-pipeline/ecommerce"
+        deployment = client.read_deployment_by_name(name)
+        other = client.create_flow_run_from_deployment(deployment.id, parameters=given)
+        told = prefect(variables, "deployment", "run", name, *words, "--watch")
+        wait_until(lambda: is_final(client.read_flow_run(other.id).state))
     assert "Completed" in told
     (release,) = list_releases(local_lake(lake), "ecommerce")
-    assert str(release.run_date) == given["run_date"]
-    assert (tmp_path / "lake" / "ecommerce" / "reports" / release.run_id / "report.html").is_file()
+    assert str(release.run_date) == day
+    statuses = [record.status for record in past_runs(local_lake(lake), "ecommerce")]
+    assert statuses == ["published", "unchanged"]
+    assert (lake / "ecommerce" / "reports" / release.run_id / "report.html").is_file()
     with get_client(sync_client=True) as client:
         runs = [run for run in client.read_flow_runs() if run.work_pool_name == "medallion"]
-        assert [run.state_name for run in runs] == ["Completed"]
-        states = [state.name for state in client.read_flow_run_states(runs[0].id)]
-    assert states.count("Running") == 1
+        ended = [(run.name, run.state_name, run.state and run.state.message) for run in runs]
+        assert ended == [(f"ecommerce {day}", "Completed", None)] * 2
+        for run in runs:
+            states = [state.name for state in client.read_flow_run_states(run.id)]
+            assert states.count("Running") == 1
+
+
+def test_make_ui_uses_a_server_that_runs_deploys_everything_and_stops_in_order(
+    variables: dict[str, str], forget: None, tmp_path: Path
+) -> None:
+    port = variables["PREFECT_API_URL"].rpartition(":")[2].removesuffix("/api")
+    command = [sys.executable, "-m", "cli.local_ui", "--port", port]
+    log = tmp_path / "ui.log"
+    with log.open("wb") as output:
+        ui = subprocess.Popen(command, env=variables, cwd=PROJECT, stdout=output, stderr=output)
+    try:
+        wait_until(lambda: "Ctrl-C stops it." in log.read_text() or ui.poll() is not None)
+        told = log.read_text()
+        assert f"Prefect's user interface: http://127.0.0.1:{port}\n" in told, told
+        assert "it is used, and left running" in told
+        again = subprocess.run(
+            command, env=variables, cwd=PROJECT, capture_output=True, text=True, check=True
+        )
+        assert f"(process {ui.pid})" in again.stdout
+        with get_client(sync_client=True) as client:
+            deployed = {each.name for each in client.read_deployments()}
+            assert {"ecommerce", "clickstream", "ecommerce-rollback"} <= deployed
+            client.read_block_document_by_name("local", "medallion-platform")
+            assert client.read_automations_by_name("medallion: runs without a heartbeat")
+            wait_until(lambda: worker_names(client) == {"make-ui"})
+    finally:
+        ui.send_signal(signal.SIGINT)
+        ended = ui.wait(60)
+    assert (ended, log.read_text().splitlines()[-1]) == (0, "Stopping ...")
+    with get_client(sync_client=True) as client:
+        assert client.api_healthcheck() is None  # that server is not make ui's to stop
+    assert "Worker 'make-ui' stopped!" in (scratch() / f"ui-{port}-worker.log").read_text()
+
+
+def is_final(state: State[Any] | None) -> bool:
+    """Whether a flow run has ended."""
+    return state is not None and state.is_final()
+
+
+def worker_names(client: SyncPrefectClient) -> set[str]:
+    """The workers of the pool that are there."""
+    found = client.request("POST", "/work_pools/medallion/workers/filter", json={}).json()
+    return {each["name"] for each in found if each["status"] == "ONLINE"}
+
+
+def wait_until(come: Callable[[], bool], seconds: float = 180) -> None:
+    """Wait for something that other processes bring about."""
+    deadline = time.monotonic() + seconds
+    while not come():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)

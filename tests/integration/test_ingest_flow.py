@@ -57,6 +57,12 @@ def test_the_flow_lands_each_file_in_a_task_of_its_table(tmp_path: Path) -> None
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(state.state_details.flow_run_id)
         assert run.flow_id is not None
+        assert run.name == "ecommerce ingest of in"
+        (artifact,) = client.read_artifacts()
+        assert (artifact.key, artifact.description) == (
+            "ecommerce-landed",
+            "1 file landed, 0 there before, 0 refused",
+        )
     assert ingest("ecommerce", str(tmp_path / "in"), lake=str(lake)).landed == ()
 
 

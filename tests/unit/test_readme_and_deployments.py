@@ -123,7 +123,7 @@ def test_names_are_given_once() -> None:
 def test_the_readme_lists_the_deployments_parameters(entry: dict[str, Any]) -> None:
     flow = flow_of(entry)
     (listed,) = re.findall(rf"^\| `{flow.name}/{entry['name']}` \| (.*) \|$", README, re.MULTILINE)
-    own = set(inspect.signature(flow.fn).parameters) - {"pipeline", "run_id", "backfill"}
+    own = set(inspect.signature(flow.fn).parameters) - {"pipeline"}
     assert set(re.findall(r"`(\w+)`", listed)) == own
 
 
