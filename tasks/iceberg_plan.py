@@ -69,11 +69,16 @@ def bronze_tables(release: Release, root: str, prefix: str) -> list[WantedTable]
             "bronze",
             table,
             _with_rows(files.values()),
-            Cut(*columns[table]) if len(columns[table]) == 1 and all(columns[table]) else None,
+            _by_folders(columns[table]),
             next(iter(files.values())),
         )
         for table, files in sorted(found.items())
     ]
+
+
+def _by_folders(columns: set[str]) -> Cut | None:
+    column = next(iter(columns))
+    return Cut(column) if len(columns) == 1 and column else None
 
 
 def _published(

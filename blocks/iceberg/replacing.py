@@ -13,12 +13,39 @@ from collections.abc import Callable, Mapping
 
 from pyiceberg.io import FileIO
 from pyiceberg.manifest import ManifestFile
-from pyiceberg.table import Transaction
+from pyiceberg.table import CreateTableTransaction, StagedTable, Transaction
+from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Operation
+from pyiceberg.table.update import TableUpdate
 from pyiceberg.table.update.snapshot import _ManifestMergeManager, _OverwriteFiles
 
 _MANIFESTS = 20
 _MANIFEST_BYTES = 8 << 20
+
+
+class QuickTransaction(Transaction):
+    """pyiceberg's, which copies all metadata whenever it is asked; this one once a change."""
+
+    _of: tuple[TableUpdate, ...] | None = None
+    _made: TableMetadata
+
+    @property
+    def table_metadata(self) -> TableMetadata:
+        """The metadata with what is staged so far; to be read only."""
+        if self._of is not self._updates:
+            self._made, self._of = super().table_metadata, self._updates
+        return self._made
+
+
+class QuickCreation(QuickTransaction, CreateTableTransaction):
+    """The same of a table that its first commit creates."""
+
+    @classmethod
+    def of(cls, begun: CreateTableTransaction) -> QuickCreation:
+        """Return one in the place of `begun`, in which nothing is staged yet."""
+        staged = begun._table
+        assert isinstance(staged, StagedTable)
+        return cls(staged)
 
 
 class ReplaceFiles(_OverwriteFiles):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -35,7 +36,7 @@ from pyiceberg.types import IcebergType, NestedField
 from blocks.iceberg.data_files import Footer, data_files, read_footers
 from blocks.iceberg.errors import translated
 from blocks.iceberg.lake_files import LakeFiles, withdraw
-from blocks.iceberg.replacing import ReplaceFiles
+from blocks.iceberg.replacing import QuickCreation, QuickTransaction, ReplaceFiles
 from tasks.contracts.errors import CatalogError
 from tasks.contracts.iceberg import (
     CONTENT_PROPERTY,
@@ -69,6 +70,18 @@ class LoadedTable:
 
     state: TableState
     table: Table
+
+    @cached_property
+    def entries(self) -> list[DataFile]:
+        """The files of the current snapshot, as its manifests have them."""
+        snapshot = self.table.current_snapshot()
+        if snapshot is None:
+            return []
+        return [
+            entry.data_file
+            for manifest in snapshot.manifests(self.table.io)
+            for entry in manifest.fetch_manifest_entry(self.table.io, discard_deleted=True)
+        ]
 
 
 class IcebergTables:
@@ -168,7 +181,7 @@ class IcebergTables:
                 found.file_path: ListedFile(
                     found.file_path, found.record_count, found.file_size_in_bytes
                 )
-                for found in self._entries(loaded.table)
+                for found in loaded.entries
             }
 
     def footers(
@@ -189,13 +202,14 @@ class IcebergTables:
         wanted = change.wanted
         schema = assign_fresh_schema_ids(Schema(*_fields(columns)))
         with self._asking(wanted.name):
-            transaction = self._catalog.create_table_transaction(
+            begun = self._catalog.create_table_transaction(
                 (self._pipeline, wanted.namespace, wanted.name),
                 schema,
                 location=location,
                 partition_spec=_spec(schema, wanted.cut),
                 properties=_PROPERTIES,
             )
+            transaction = QuickCreation.of(begun)
             mapping = transaction.table_metadata.schema().name_mapping.model_dump_json()
             transaction.set_properties({TableProperties.DEFAULT_NAME_MAPPING: mapping})
             self._list_files(transaction, change, list(footers.values()), [], summary)
@@ -213,9 +227,9 @@ class IcebergTables:
         Readers see the table as it was or as it is wanted, with the new schema, and the tag of the
         release comes with it.
         """
-        table, wanted = loaded.table, change.wanted
+        wanted = change.wanted
         with self._asking(wanted.name):
-            transaction = table.transaction()
+            transaction = QuickTransaction(loaded.table)
             if change.show is not None:
                 if change.columns.back_to is not None:
                     _back_to(transaction, change.columns.back_to)
@@ -229,7 +243,7 @@ class IcebergTables:
                 stay = {file.location: file for file in wanted.files}
                 gone = [
                     entry
-                    for entry in self._entries(table)
+                    for entry in loaded.entries
                     if (file := stay.get(entry.file_path)) is None
                     or (file.rows, file.bytes) != (entry.record_count, entry.file_size_in_bytes)
                 ]
@@ -270,16 +284,6 @@ class IcebergTables:
                 found.add(snapshot.manifest_list)
                 found |= {manifest.manifest_path for manifest in snapshot.manifests(table.io)}
         return found
-
-    def _entries(self, table: Table) -> list[DataFile]:
-        snapshot = table.current_snapshot()
-        if snapshot is None:
-            return []
-        return [
-            entry.data_file
-            for manifest in snapshot.manifests(table.io)
-            for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True)
-        ]
 
     def _list_files(
         self,
