@@ -39,12 +39,14 @@ def linter(tmp_path_factory: pytest.TempPathFactory) -> Linter:
         return Linter(config=FluffConfig.from_root(extra_config_path=str(dialect)))
 
 
-def test_models_and_reconciliations_of_both_pipelines_are_among_them() -> None:
+def test_models_and_reconciliations_of_the_pipelines_are_among_them() -> None:
     found = Counter(path.parent.relative_to(DBT).as_posix() for path in QUERIES)
     assert found["models/ecommerce/gold"] == 8
     assert found["tests/reconciliation/ecommerce"] == 5
     assert found["models/clickstream/gold"] == 12
     assert found["tests/reconciliation/clickstream"] == 2
+    assert found["models/retail/gold"] == 5
+    assert found["tests/reconciliation/retail"] == 2
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda path: path.stem)

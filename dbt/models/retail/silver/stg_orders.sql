@@ -7,7 +7,8 @@ select
     customer_id,
     case
         when lower(status) in ('completed', 'complete', 'delivered') then 'completed'
-        when lower(status) in ('pending', 'processing', 'created', 'approved', 'invoiced', 'shipped') then 'pending'
+        when lower(status) in ('pending', 'processing', 'created', 'approved', 'invoiced', 'shipped')
+            then 'pending'
         when lower(status) in ('cancelled', 'canceled', 'unavailable') then 'cancelled'
         when lower(status) in ('failed', 'error') then 'failed'
         else 'unknown'
