@@ -18,6 +18,7 @@ from tasks.contracts.run_record import GateResult, TableRecord
 from tasks.contracts.spec import Table
 from tasks.feed_inputs import feed_models, growing
 from tasks.gates import outcome, silver_gates
+from tasks.pii_gates import silver_pii_gate
 from tasks.published_files import describe_table, with_carried
 from tasks.quality_metrics import quality_gates, quality_of
 from tasks.row_validation import schema_breaches
@@ -88,6 +89,7 @@ def judge_feed(
         "superseded": counts.superseded,
     }
     gates += quality_gates(run.spec, name, **figures, mode=mode)
+    gates.append(silver_pii_gate(run.spec, name, run.mirror, silver, mode))
     record = TableRecord(
         table=f"silver.{name}",
         layer="silver",

@@ -23,6 +23,7 @@ from tasks.fetched_sources import source_on_disk
 from tasks.gates import bronze_gates
 from tasks.landing_checks import check_sources
 from tasks.logic_fingerprint import logic_fingerprint
+from tasks.pii_gates import bronze_pii_gate
 from tasks.releases import Current, list_releases, missing_files, read_base, read_current
 from tasks.run_base import Base, choose_base, settle_base, taken_away
 from tasks.run_plan import RunPlan, SnapshotPlan, WarehouseUse, plan_run
@@ -92,6 +93,7 @@ def inspect(state: RunState, table: str) -> None:
     )
     state.inventory[table] = found
     state.judge(bronze_gates(run.spec, found))
+    state.judge([bronze_pii_gate(run.spec, found, run.settings.gates)])
 
 
 def make_plan(

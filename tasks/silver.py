@@ -23,6 +23,7 @@ from tasks.contracts.spec import Spec, Table
 from tasks.dbt_models import require_models
 from tasks.dbt_runs import DbtNode, build
 from tasks.gates import outcome, silver_gates
+from tasks.pii_gates import silver_pii_gate
 from tasks.published_files import describe_table, flatten_partitions, with_carried
 from tasks.quality_metrics import quality_gates, quality_of
 from tasks.row_validation import schema_breaches
@@ -248,6 +249,7 @@ def judge_silver(
     gates.append(outcome("silver", name, "row_schema", _row_breaches(run, name, written)))
     figures = {"bronze": bronze.rows, "silver": silver.rows, "superseded": counts.superseded}
     gates += quality_gates(run.spec, name, **figures, mode=run.settings.gates)
+    gates.append(silver_pii_gate(run.spec, name, run.mirror, written, run.settings.gates))
     reasons = reason_counts(run, quarantine)
     record = TableRecord(
         table=f"silver.{name}",

@@ -253,7 +253,10 @@ def _gold(spec: Spec) -> Iterator[str]:
 
 
 def _pii(spec: Spec) -> Iterator[str]:
-    tables = {table.name: [c.name for c in table.columns] for table in spec.tables}
+    tables = {
+        table.name: [*dict.fromkeys([*(c.name for c in table.columns), *(table.derived or {})])]
+        for table in spec.tables
+    }
     for index, entry in enumerate(spec.pii):
         if entry.table not in tables:
             yield f"pii[{index}].table: no table '{entry.table}'{did_you_mean(entry.table, tables)}"
