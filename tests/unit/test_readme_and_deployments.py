@@ -181,6 +181,22 @@ def test_the_readme_lists_the_tables_of_the_clickstream() -> None:
     assert f"exceed {100 * wanted:g} % (`quality_score_above`)" in section
 
 
+def test_the_readme_lists_the_tables_of_retail() -> None:
+    spec = load_spec("retail")
+    published = {f"silver.{name}" for t in spec.tables for name in (t.name, t.quarantine_name)}
+    published |= {f"gold.{fact.name}" for fact in spec.gold}
+    section = README.partition("\n## Retail\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+\.\w+)` \|", section, re.MULTILINE)) == published
+    (shown,) = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    mapping = yaml.safe_load(shown)["source"]
+    source = spec.table("stg_orders").source
+    assert source is not None
+    declared = source.model_dump(include={"path", "joins"}, exclude_defaults=True)
+    by = [{**join, "by": {join["by"]: join["by"]}} for join in mapping["joins"]]
+    assert declared == {"path": mapping["path"], "joins": tuple(by)}
+    assert mapping["columns"].items() <= source.columns.items()
+
+
 def test_the_prefect_version_is_the_one_that_is_installed() -> None:
     pinned = re.search(r'"prefect==([^"]+)"', (PROJECT / "pyproject.toml").read_text())
     assert pinned is not None
