@@ -57,14 +57,16 @@ class LineageObserver:
 
     def stage_ended(self, state: RunState, stage: StageRecord, error: str | None) -> None:
         """Send the stage's end with what it read and wrote, and its gates."""
+        from tasks.lineage_datasets import TableFacts  # noqa: PLC0415 - takes a second to load
+
         facts = table_facts(state)
         reads, writes = _of_stage(state, stage.stage)
         lineage = column_lineage(state, stage.stage, writes)
         written = {n: replace(facts[n], lineage=lineage.get(n)) for n in writes if n in facts}
         events = self._of(state)
-        ended = events.stage_ended(
-            stage, {n: facts[n] for n in reads if n in facts}, written, error=error
-        )
+        # A seed is read as well, of which nothing is known but its name.
+        read = {n: facts.get(n) or TableFacts() for n in reads}
+        ended = events.stage_ended(stage, read, written, error=error)
         self._send([ended, *events.gates(stage, state.gates, facts)])
 
     def run_ended(self, state: RunState, record: RunRecord) -> None:

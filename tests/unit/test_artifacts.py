@@ -245,3 +245,20 @@ def test_compiling_what_is_wrong_names_every_mistake(environments: Path, tmp_pat
     assert "hunter2" not in str(found)
     with pytest.raises(ConfigurationError, match="retriez"):
         compile_artifact("ecommerce", "shop", environments=environments)
+
+
+def test_a_deployments_run_goes_by_the_artifact_and_not_by_a_saved_block(
+    in_force: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from blocks import flow_settings
+
+    def no_block(*_: object) -> None:
+        raise AssertionError("a saved block was asked for")
+
+    monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", "any")
+    monkeypatch.setattr(flow_settings, "_saved", no_block)
+    in_force("ecommerce.shop", "clickstream.shop")
+    assert flow_settings.flow_settings("shop", gates="warn").retries == 7
+    monkeypatch.delenv("MEDALLION_ARTIFACT")
+    with pytest.raises(AssertionError, match="a saved block was asked for"):
+        flow_settings.flow_settings("local")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,9 @@ from blocks.lineage_sink import open_sink
 from blocks.observability_settings import LineageSettings
 from blocks.settings import Settings, settings_as_said
 from tasks.contracts.errors import ConfigurationError
+from tasks.lineage_datasets import Naming
+from tasks.lineage_events import RunEvents
+from tests.unit.reports.sample_record import published_run
 
 
 def said(**settings: Any) -> Settings:
@@ -62,10 +66,15 @@ def test_telemetry_is_checked_too(telemetry: dict[str, Any]) -> None:
         said(telemetry=telemetry)
 
 
-def test_a_file_is_opened_in_a_folder_that_is_made(tmp_path: Path) -> None:
-    sink = open_sink(LineageSettings(kind="file", path=str(tmp_path / "new/events.jsonl")))
-    assert sink is not None
-    assert (tmp_path / "new").is_dir()
+def test_a_file_gets_a_line_an_event_in_a_folder_that_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "new/events.jsonl"
+    events = RunEvents(Naming("jobs", "/lake", "1"), published_run())
+    for _ in range(2):  # a second run adds to it
+        sink = open_sink(LineageSettings(kind="file", path=str(path)))
+        assert sink is not None
+        sink.emit(events.run_began())
+    documents = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [document["eventType"] for document in documents] == ["START", "START"]
 
 
 def test_a_run_without_them_loads_neither() -> None:
