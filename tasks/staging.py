@@ -83,6 +83,7 @@ def build_staged(
         for name in tables:
             table, found = run.spec.table(name), inventory[name]
             assert table.row_model is not None, "the specification was checked for it"
+            run.mirror.bring("bronze", (key_of(file) for file in found.files))
             verdicts = run.work_folder / "rejected" / f"{table.bronze_name}.parquet"
             write_rejected(found.files, table.row_model, verdicts)
             selects[f"rejected.{table.bronze_name}"] = [select_of([str(verdicts)])]
