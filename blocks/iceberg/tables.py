@@ -1,6 +1,6 @@
 """The Iceberg tables of one pipeline: their state, and commits to them.
 
-Belongs here: turning states and changes into pyiceberg's terms and back. Does not belong here:
+Belongs here: loading, committing, expiring, and what is asked of the catalog. Does not belong here:
 deciding on a change (`tasks/iceberg_plan.py`), opening the catalog (`opening.py`).
 
 Every commit is planned on the state that was loaded: pyiceberg's own retries, which would repeat a
@@ -13,54 +13,44 @@ import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import pyarrow as pa
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
-from pyiceberg.io.pyarrow import (
-    _ConvertToIcebergWithoutIDs,
-    schema_to_pyarrow,
-    visit_pyarrow,
-)
 from pyiceberg.manifest import DataFile
-from pyiceberg.partitioning import PARTITION_FIELD_ID_START, PartitionField, PartitionSpec
 from pyiceberg.schema import Schema, assign_fresh_schema_ids
 from pyiceberg.table import Table, TableProperties, Transaction
-from pyiceberg.table.refs import SnapshotRefType
-from pyiceberg.table.update import SetCurrentSchemaUpdate
-from pyiceberg.table.update.snapshot import ExpireSnapshots, ManageSnapshots
-from pyiceberg.transforms import DayTransform, IdentityTransform, MonthTransform, Transform
-from pyiceberg.types import IcebergType, NestedField
+from pyiceberg.table.update.snapshot import ManageSnapshots
 
+from blocks.iceberg.changes import (
+    back_to,
+    change_columns,
+    fields_of,
+    forget,
+    recut,
+    spec_of,
+    tag,
+)
 from blocks.iceberg.data_files import Footer, data_files, read_footers
 from blocks.iceberg.errors import translated
 from blocks.iceberg.lake_files import LakeFiles, withdraw
 from blocks.iceberg.replacing import QuickCreation, QuickTransaction, ReplaceFiles
+from blocks.iceberg.states import release_of, state_of
 from tasks.contracts.errors import CatalogError
 from tasks.contracts.iceberg import (
     CONTENT_PROPERTY,
     RELEASE_PROPERTY,
     RUN_PROPERTY,
-    Cut,
     ListedFile,
-    SchemaChange,
-    SchemaState,
     TableChange,
     TableState,
 )
 
-TAG = "release-"
 _PROPERTIES = {
     TableProperties.COMMIT_NUM_RETRIES: "0",
     TableProperties.METADATA_DELETE_AFTER_COMMIT_ENABLED: "true",
     TableProperties.METADATA_PREVIOUS_VERSIONS_MAX: "20",
     "medallion.owner": "projection of a release; what else is written here is replaced",
-}
-_TRANSFORMS: dict[str, Transform[Any, Any]] = {
-    "identity": IdentityTransform(),
-    "day": DayTransform(),
-    "month": MonthTransform(),
 }
 
 
@@ -164,7 +154,7 @@ class IcebergTables:
             else:
                 found = table.location()
                 if found.rstrip("/").endswith(_path(location)):
-                    return LoadedTable(_state(table), table)
+                    return LoadedTable(state_of(table), table)
         if not self._of_lake:
             raise CatalogError(
                 f"{self._pipeline}: the Iceberg catalog has {namespace}.{name} at {found}, where "
@@ -200,13 +190,13 @@ class IcebergTables:
     ) -> None:
         """Create a table with its first snapshot, in one commit."""
         wanted = change.wanted
-        schema = assign_fresh_schema_ids(Schema(*_fields(columns)))
+        schema = assign_fresh_schema_ids(Schema(*fields_of(columns)))
         with self._asking(wanted.name):
             begun = self._catalog.create_table_transaction(
                 (self._pipeline, wanted.namespace, wanted.name),
                 schema,
                 location=location,
-                partition_spec=_spec(schema, wanted.cut),
+                partition_spec=spec_of(schema, wanted.cut),
                 properties=_PROPERTIES,
             )
             transaction = QuickCreation.of(begun)
@@ -232,14 +222,14 @@ class IcebergTables:
             transaction = QuickTransaction(loaded.table)
             if change.show is not None:
                 if change.columns.back_to is not None:
-                    _back_to(transaction, change.columns.back_to)
+                    back_to(transaction, change.columns.back_to)
                 ManageSnapshots(transaction).set_current_snapshot(change.show).commit()
                 if change.tag is not None:
-                    _tag(transaction, change.tag, change.show)
+                    tag(transaction, change.tag, change.show)
             else:
-                _change_columns(transaction, change.columns)
+                change_columns(transaction, change.columns)
                 if change.recut:
-                    _recut(transaction, wanted.cut)
+                    recut(transaction, wanted.cut)
                 stay = {file.location: file for file in wanted.files}
                 gone = [
                     entry
@@ -263,7 +253,7 @@ class IcebergTables:
             return False
         with self._asking(loaded.table.name()[-1]):
             transaction = loaded.table.transaction()
-            _forget(transaction, tags, going)
+            forget(transaction, tags, going)
             transaction.commit_transaction()
         return True
 
@@ -295,7 +285,7 @@ class IcebergTables:
     ) -> None:
         metadata = transaction.table_metadata
         before = [snapshot.snapshot_id for snapshot in metadata.snapshots]
-        tags = [n for name in metadata.refs if (n := _release_of(name)) is not None]
+        tags = [n for name in metadata.refs if (n := release_of(name)) is not None]
         with ReplaceFiles(
             transaction, self._files, {**summary, CONTENT_PROPERTY: change.wanted.content}
         ) as replacing:
@@ -305,9 +295,9 @@ class IcebergTables:
             for entry in gone:
                 replacing.delete_data_file(entry)
         if change.forget:
-            _forget(transaction, tags, before)
+            forget(transaction, tags, before)
         if change.tag is not None:
-            _tag(transaction, change.tag, replacing.snapshot_id)
+            tag(transaction, change.tag, replacing.snapshot_id)
 
     def _asking(self, table: str | None = None) -> contextlib.AbstractContextManager[None]:
         what = f"{self._pipeline}: the Iceberg catalog" + (f", table {table}" if table else "")
@@ -317,145 +307,3 @@ class IcebergTables:
 def _path(location: str) -> str:
     """The path of a location: some catalogs write `file:/x` for `file:///x`."""
     return location.removeprefix("file://").rstrip("/")
-
-
-def _state(table: Table) -> TableState:
-    metadata = table.metadata
-    mapping = metadata.name_mapping()
-    told = {name: field.field_id or 0 for field in mapping or () for name in field.names}
-    schemas = [_schema_state(schema) for schema in metadata.schemas if _is_told(schema, told)]
-    contents, schema_of = {}, {}
-    for snapshot in metadata.snapshots:
-        content = snapshot.summary[CONTENT_PROPERTY] if snapshot.summary is not None else None
-        if content is not None:
-            contents[snapshot.snapshot_id] = str(content)
-            schema_of[snapshot.snapshot_id] = snapshot.schema_id or 0
-    tags = {
-        number: ref.snapshot_id
-        for name, ref in metadata.refs.items()
-        if ref.snapshot_ref_type == SnapshotRefType.TAG
-        and (number := _release_of(name)) is not None
-    }
-    current = table.current_snapshot()
-    return TableState(
-        location=metadata.location,
-        schema=_schema_state(metadata.schema()),
-        schemas=tuple(schemas),
-        cut=_cut(metadata.schema(), metadata.spec()),
-        current=current.snapshot_id if current is not None else None,
-        tags=tags,
-        contents=contents,
-        schema_of=schema_of,
-        names=frozenset(told),
-    )
-
-
-def _release_of(tag: str) -> int | None:
-    number = tag.removeprefix(TAG)
-    return int(number) if tag.startswith(TAG) and number.isdigit() else None
-
-
-def _schema_state(schema: Schema) -> SchemaState:
-    columns = schema_to_pyarrow(schema, include_field_ids=False)
-    return SchemaState(schema.schema_id, {field.name: _small(field.type) for field in columns})
-
-
-def _small(kind: pa.DataType) -> pa.DataType:
-    """The type as planning names it: pyiceberg says large where Iceberg knows no size."""
-    if pa.types.is_large_string(kind):
-        return pa.string()
-    if pa.types.is_large_binary(kind):
-        return pa.binary()
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return pa.list_(pa.field("element", _small(kind.value_type)))
-    if pa.types.is_struct(kind):
-        return pa.struct([pa.field(f.name, _small(f.type)) for f in kind])
-    return kind
-
-
-def _is_told(schema: Schema, told: Mapping[str, int]) -> bool:
-    return all(told.get(field.name) == field.field_id for field in schema.fields)
-
-
-def _iceberg_type(kind: pa.DataType) -> IcebergType:
-    return _fields({"column": kind})[0].field_type
-
-
-def _fields(columns: Mapping[str, pa.DataType]) -> list[NestedField]:
-    found = visit_pyarrow(
-        pa.schema([pa.field(name, kind) for name, kind in columns.items()]),
-        _ConvertToIcebergWithoutIDs(),
-    )
-    assert isinstance(found, Schema)
-    return list(found.fields)
-
-
-def _spec(schema: Schema, cut: Cut | None) -> PartitionSpec:
-    if cut is None:
-        return PartitionSpec()
-    return PartitionSpec(
-        PartitionField(
-            source_id=schema.find_field(cut.column).field_id,
-            field_id=PARTITION_FIELD_ID_START,
-            transform=_TRANSFORMS[cut.by],
-            name=_field_name(cut),
-        )
-    )
-
-
-def _field_name(cut: Cut) -> str:
-    return cut.column if cut.by == "identity" else f"{cut.column}_{cut.by}"
-
-
-def _cut(schema: Schema, spec: PartitionSpec) -> Cut | None:
-    kinds = {str(transform): by for by, transform in _TRANSFORMS.items()}
-    for field in spec.fields:
-        column = schema.find_column_name(field.source_id)
-        if column is not None and str(field.transform) in kinds:
-            by = kinds[str(field.transform)]
-            return Cut(column, by)  # type: ignore[arg-type]
-    return None
-
-
-def _recut(transaction: Transaction, cut: Cut | None) -> None:
-    with transaction.update_spec() as update:
-        for field in transaction.table_metadata.spec().fields:
-            update.remove_field(field.name)
-        if cut is not None:
-            update.add_field(cut.column, _TRANSFORMS[cut.by], _field_name(cut))
-
-
-def _change_columns(transaction: Transaction, change: SchemaChange) -> None:
-    if change.back_to is not None:
-        _back_to(transaction, change.back_to)
-        return
-    if change.is_none:
-        return
-    with transaction.update_schema(allow_incompatible_changes=True) as update:
-        for name in change.dropped:
-            update.delete_column((name,))
-        for name, kind in change.widened.items():
-            update.update_column((name,), _iceberg_type(kind))
-        for name, kind in change.added.items():
-            update.add_column((name,), _iceberg_type(kind))
-
-
-def _back_to(transaction: Transaction, schema_id: int) -> None:
-    if transaction.table_metadata.current_schema_id != schema_id:
-        transaction._apply((SetCurrentSchemaUpdate(schema_id=schema_id),))
-
-
-def _tag(transaction: Transaction, release: int, snapshot: int) -> None:
-    ManageSnapshots(transaction).create_tag(snapshot, f"{TAG}{release}").commit()
-
-
-def _forget(transaction: Transaction, tags: Sequence[int], snapshots: Sequence[int]) -> None:
-    if tags:
-        managing = ManageSnapshots(transaction)
-        for number in tags:
-            managing.remove_tag(f"{TAG}{number}")
-        managing.commit()
-    protected = {ref.snapshot_id for ref in transaction.table_metadata.refs.values()}
-    going = [number for number in snapshots if number not in protected]
-    if going:
-        ExpireSnapshots(transaction).by_ids(going).commit()
