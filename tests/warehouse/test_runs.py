@@ -16,6 +16,7 @@ import pytest
 
 from blocks.lake import local_lake
 from blocks.warehouse_settings import BigQuerySettings
+from tasks.contracts.errors import BuildError
 from tasks.contracts.release import Release
 from tasks.releases import read_release
 from tests.warehouse.stand_in import BigQueryStandIn, RefusedError
@@ -56,6 +57,19 @@ def same(one: list[tuple[Any, ...]], other: list[tuple[Any, ...]]) -> bool:
         return sorted((tuple(map(plain, row)) for row in found), key=repr)
 
     return rows(one) == rows(other)
+
+
+def check_a_failing_test_changes_nothing(server: BigQueryStandIn, lake: Path) -> None:
+    """A data test that fails in the warehouse leaves its readers what they have, and is named."""
+    from flows.sync import sync_warehouse
+
+    before = server.rows("from other_ecommerce_gold.fct_finance_revenue order by all")
+    server.rows("delete from other_ecommerce_control._releases where event = 'gold'")
+    server.rows("update other_ecommerce_silver.orders set net_total = net_total + 1")
+    server.rows("update other_ecommerce_enriched.regional_financials set net_revenue = 0")
+    with pytest.raises(BuildError, match="test net_revenue_agrees"):
+        sync_warehouse("ecommerce", lake=str(lake), environment="shop")
+    assert server.rows("from other_ecommerce_gold.fct_finance_revenue order by all") == before
 
 
 @pytest.mark.slow
@@ -130,3 +144,4 @@ def test_a_run_loads_what_it_publishes_and_the_next_one_what_it_could_not(
     )
     assert ("net_total",) in columns
     assert not {("email",), ("shipping_address",), ("billing_address",)} & set(columns)
+    check_a_failing_test_changes_nothing(server, own_lake)
