@@ -79,20 +79,26 @@ def show_landed(
 ) -> None:
     """Attach what became of each file to the current flow run; refused files come first."""
     refused: list[dict[str, Any]] = [
-        {"file": file, "became": "refused", "table": "", "rows": 0, "why": printable(str(fault))}
+        {
+            "file": file,
+            "status": "refused",
+            "table": "",
+            "rows": 0,
+            "remarks": printable(str(fault)),
+        }
         for file, fault in faults.items()
     ]
     landed: list[dict[str, Any]] = [
         {
             "file": batch.source_file,
-            "became": "was there before" if batch.already_landed else "landed",
+            "status": "was there before" if batch.already_landed else "landed",
             "table": batch.table,
             "rows": batch.rows,
-            "why": printable("; ".join(batch.drift)),
+            "remarks": printable("; ".join(batch.drift)),
         }
         for batch in batches
     ]
-    new = sum(row["became"] == "landed" for row in landed)
+    new = sum(row["status"] == "landed" for row in landed)
     create_table_artifact(
         [*refused, *landed],
         key=f"{_key(pipeline)}-landed",

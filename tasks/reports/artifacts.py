@@ -21,10 +21,11 @@ from tasks.reports.run_verdict import consequence, gate_sentence, headline
 from tasks.reports.table_quality import table_qualities
 
 Cell = str | int | float | None
+_DIGITS = 4
 
 
 def gate_rows(record: RunRecord) -> list[dict[str, Cell]]:
-    """Every check, breaches first, as rows of a table artifact.
+    """Every check, breaches first, as rows of a table artifact; shares have four digits.
 
     Columns: status, table (with its layer), check, observed, threshold, message. All values are
     JSON; a figure that JSON lacks (NaN, infinity) is its text.
@@ -59,7 +60,7 @@ def table_rows(record: RunRecord) -> list[dict[str, Cell]]:
             "quality_pct": _rounded(found.quality.score_pct) if found.quality else None,
             "carried": found.rows_carried,
             "files": found.files,
-            "seconds": _json_value(round(found.seconds, 3)),
+            "seconds": _json_value(found.seconds),
         }
         for found in record.tables
     ]
@@ -118,7 +119,7 @@ def run_summary_markdown(record: RunRecord) -> str:
 
 def lineage_markdown(record: RunRecord) -> str:
     """What each table of a run is made of, a table a layer, in the order of the record."""
-    blocks = [f"# {escaped(record.pipeline)} {record.run_date}: what tables are made of"]
+    blocks = [f"# {escaped(record.pipeline)} {record.run_date}: lineage"]
     for layer in dict.fromkeys(found.layer for found in record.tables):
         rows = [
             [code(t.table), count(t.rows_out), size(t.bytes), ", ".join(map(escaped, t.inputs))]
@@ -148,4 +149,6 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _json_value(value: Cell) -> Cell:
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+    if not isinstance(value, float):
+        return value
+    return round(value, _DIGITS) if math.isfinite(value) else str(value)

@@ -56,7 +56,7 @@ def test_quality_and_what_was_carried_over_are_told():
 
 def test_lineage_tells_a_layer_after_the_other_what_tables_are_made_of():
     text = lineage_markdown(published_run())
-    assert text.startswith("# ecommerce 2024-01-14: what tables are made of\n\n## Silver\n")
+    assert text.startswith("# ecommerce 2024-01-14: lineage\n\n## Silver\n")
     assert "| Table | Rows | Size | Made of |\n| --- | ---: | ---: | --- |" in text
     layers = [line for line in text.splitlines() if line.startswith("## ")]
     assert layers == ["## Silver", "## Dims", "## Enriched", "## Gold"]
