@@ -27,6 +27,7 @@ from flows.maintain import maintain
 from flows.quality_sensor import quality_sensor
 from flows.rollback import rollback
 from flows.run import run_pipeline
+from flows.sync import sync_warehouse
 from flows.watch import process_arrivals
 from tasks.specs import known_pipelines, load_spec
 
@@ -109,8 +110,8 @@ def test_every_pipeline_has_a_deployment_of(flow: Flow[..., Any]) -> None:
 
 @each_deployment
 def test_one_run_at_a_time_publishes(entry: dict[str, Any]) -> None:
-    publishes = flow_of(entry) in (run_pipeline, process_arrivals, backfill, rollback)
-    limit = {"limit": 1, "collision_strategy": "ENQUEUE"} if publishes else None
+    alone = (run_pipeline, process_arrivals, backfill, rollback, sync_warehouse)
+    limit = {"limit": 1, "collision_strategy": "ENQUEUE"} if flow_of(entry) in alone else None
     assert entry.get("concurrency_limit") == limit
 
 
