@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -165,6 +168,48 @@ def test_what_is_published_stays_so_without_a_catalog(local_shop: Shop) -> None:
     assert told.release is None
     assert "the Iceberg catalog: ConnectionError" in told.problem
     assert followed(shop.pipeline, shop.lake, shop.settings).release == 1
+
+
+KILLED = """
+import os, signal, sys
+from blocks.settings import Settings
+from blocks.stores.local import LocalStore
+from tasks.iceberg_sync import sync
+
+root, pipeline, left = sys.argv[1], sys.argv[2], int(sys.argv[3])
+write = LocalStore.write
+
+def dies(self, key, content):
+    global left
+    write(self, key, content)
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+LocalStore.write = dies
+lake = {"kind": "local", "root": root}
+settings = Settings.model_validate({"environment": "local", "lake": lake})
+sync(settings.lake(), settings, pipeline)
+"""
+
+
+@pytest.mark.parametrize("writes", [2, 6])
+def test_a_sync_that_is_killed_is_made_good(local_shop: Shop, writes: int) -> None:
+    """Each commit writes a manifest, a list of them and the metadata, then asks the catalog."""
+    shop = local_shop
+    for number in (1, 2):
+        for name in ("gold.a", "gold.b"):
+            shop.write(name, {"part": numbers(number)})
+        shop.publish()
+        if number == 1:
+            shop.sync()
+    call = [sys.executable, "-c", KILLED, shop.settings.lake_root, shop.pipeline, str(writes)]
+    assert subprocess.run(call, check=False).returncode == -signal.SIGKILL
+    assert shop.shown() == 1
+    assert shop.is_shown(1)
+    assert shop.sync().release == 2
+    assert shop.is_shown(2)
+    assert shop.shown() == 2
 
 
 def test_no_file_goes_while_the_catalog_cannot_forget_it(

@@ -53,3 +53,8 @@ def test_an_older_release_is_published_again_as_a_new_one(lake: Lake) -> None:
 
     forward = CliRunner().invoke(app, [*arguments[:3], "2", *arguments[4:]], catch_exceptions=False)
     assert "release 4 is current and repeats release 2" in forward.stdout
+    synced = CliRunner().invoke(
+        app, ["sync", *arguments[1:2], *arguments[4:], "--json"], catch_exceptions=False
+    )
+    shown = json.loads(synced.stdout)["catalog"]
+    assert (shown["release"], shown["changed"], shown["left_out"]) == (4, 0, {})
