@@ -56,6 +56,8 @@ def test_each_obstacle_is_told() -> None:
     part = {name: table for name, table in release().tables.items() if name.startswith("gold.")}
     assert choose(None).reason == "there is no release yet"
     assert choose(release(), full_refresh=True).reason == "a full refresh was asked for"
+    masked = choose(release(masked_by="a key"))
+    assert masked.reason == "columns are masked by another key since release 7"
     assert choose(release(), date(2024, 1, 1)).reason == "release 7 is of a later day, 2024-01-02"
     assert (
         choose(release(spec_fingerprint="other")).reason
