@@ -27,6 +27,7 @@ _OWN_OPTIONS = {
     "ecommerce": ("--orders", "--format"),
     "clickstream": ("--events", "--compression"),
     "retail": ("--orders",),
+    "coordination": ("--tasks",),
 }
 SAMPLED = tuple(_OWN_OPTIONS)
 
@@ -66,6 +67,10 @@ def sample(
             "--events", metavar="N", min=1, help="clickstream: events in all, else 100000."
         ),
     ] = None,
+    tasks: Annotated[
+        int | None,
+        typer.Option("--tasks", metavar="N", min=1, help="coordination: tasks in all, else 5000."),
+    ] = None,
     days: Annotated[
         int, typer.Option("--days", metavar="D", min=1, help="Days that they are spread over.")
     ] = 14,
@@ -79,7 +84,7 @@ def sample(
             metavar="P",
             min=0,
             max=1,
-            help="Share of rows with a fault, else 0.02, and 0.01 for clickstream.",
+            help="Share of rows with a fault, else 0.02; 0.01 for clickstream, coordination.",
         ),
     ] = None,
     start: Annotated[
@@ -101,7 +106,7 @@ def sample(
     """Write made-up input for a pipeline.
 
     Of ecommerce one folder a table and one a partition; of clickstream one CSV file a day; of
-    retail one a table.
+    retail one a table; of coordination one JSON Lines file a feed and day.
 
     [dim]medallion sample ecommerce --orders 20000 --days 30 --out sample/[/dim]
 
@@ -117,6 +122,7 @@ def sample(
         "--format": file_format,
         "--events": events,
         "--compression": compression,
+        "--tasks": tasks,
     }
     _refuse_options_of_others(pipeline, {name for name in given if given[name] is not None})
 
@@ -133,6 +139,8 @@ def sample(
             summary, details = _clickstream(out, events or 100_000, packing, common)
         elif pipeline == "retail":
             summary, details = _retail(out, orders or 5_000, common)
+        elif pipeline == "coordination":
+            summary, details = _coordination(out, tasks or 5_000, common)
         else:
             form = file_format or SampleFormat.parquet
             summary, details = _ecommerce(out, orders or 5_000, form, common)
@@ -200,6 +208,13 @@ def _retail(out: Path, orders: int, common: _Common) -> tuple[SampleSummary, dic
     from tasks.sample_data.retail import write_retail  # noqa: PLC0415
 
     return write_retail(out, orders=orders, **common), {"format": "csv"}
+
+
+def _coordination(out: Path, tasks: int, common: _Common) -> tuple[SampleSummary, dict[str, Any]]:
+    from tasks.sample_data.coordination import write_coordination  # noqa: PLC0415
+
+    summary, faulty = write_coordination(out, tasks=tasks, **common)
+    return summary, {"format": "jsonl", "faulty": faulty}
 
 
 def _clickstream(
