@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,6 +38,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     app.command("kpis")(kpis)
     app.command("master-report")(master_report)
+    app.command("daily")(daily)
     app.command("fleet-page")(page)
 
 
@@ -85,6 +86,55 @@ def kpis(
             _percent(row["success_rate"]),
         )
     shown.print(table)
+
+
+def daily(
+    *,
+    run_date: Annotated[
+        datetime | None,
+        typer.Option("--run-date", metavar="DATE", formats=["%Y-%m-%d"], help="Else today (UTC)."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write a document a day into it.")
+    ] = None,
+    env: Env = None,
+    lake: LakeRoot = None,
+    as_json: Json = False,
+) -> None:
+    """Compute the daily analytics straight from bronze, at once: nothing is published.
+
+    A run publishes the same, with gates, history and everything else.
+
+    [dim]medallion daily --run-date 2026-01-14 --out analytics/[/dim]
+    """
+    from tasks.fleet_documents import daily_document, daily_documents  # noqa: PLC0415
+    from tasks.quick_analytics import quick_analytics  # noqa: PLC0415
+    from tasks.quick_inventory import task_files  # noqa: PLC0415
+
+    day = run_date.date() if run_date else datetime.now(UTC).date()
+    settings, opened = environment_lake(env, lake)
+    with (
+        task_files(opened, PIPELINE, day) as (table, files),
+        quick_analytics(
+            table, files, day, threads=settings.threads, memory_limit=settings.memory_limit
+        ) as engine,
+    ):
+        written = 0
+        if out is not None:
+            (out / "daily").mkdir(parents=True, exist_ok=True)
+            for document in daily_documents(engine):
+                (out / document.name).write_text(f"{document.text}\n", encoding="utf-8")
+                written += 1
+        today = daily_document(engine, day)
+    assert today is not None, "the run date is always a day of daily analytics"
+    found = json.loads(today.text)
+    if as_json:
+        print_json(found)
+        return
+    if out is not None:
+        note(f"{written} documents written to {out / 'daily'}")
+    console().print(f"Tasks of {found['date']}", style="bold")
+    _print_figures(found)
 
 
 def master_report(

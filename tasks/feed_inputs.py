@@ -11,15 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tasks.bronze_inventory import BronzeFile, BronzeTable
-from tasks.contracts.json_feed import INGESTED_AT, MALFORMED, SOURCE_FILE, SOURCE_ROW
 from tasks.contracts.spec import Table
+from tasks.feed_sql import fields_select, lines_select
 from tasks.run_base import Base
 from tasks.run_context import RunContext
-from tasks.sql_text import quoted
-
-_LINES = {"json": "varchar", "_file": "varchar"}
-_ORIGIN = {SOURCE_FILE: "varchar", SOURCE_ROW: "bigint", INGESTED_AT: "timestamp"}
-_USUAL_OBJECT = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -50,10 +45,12 @@ def feed_inputs(
         assert table.feed is not None
         fresh = inventory[table.name].without(base.known(table.name)).files
         found.fresh[table.name] = [file.path for file in fresh]
-        found.selects[f"bronze.{table.bronze_name}_lines"] = [_lines(fresh)]
+        paths, longest = found.fresh[table.name], _longest(fresh)
+        source = f"bronze.{table.bronze_name}"
+        found.selects[f"{source}_lines"] = [lines_select(paths, longest)]
         if table.feed.fields:
-            fields = [_fields(fresh, table.feed.fields)]
-            found.selects[f"bronze.{table.bronze_name}_fields"] = fields
+            fields = fields_select(paths, table.feed.fields, longest)
+            found.selects[f"{source}_fields"] = [fields]
         for name in feed_models(table):
             found.outputs[f"silver.{name}"] = run.folder("silver", name)
         if base.release is not None:
@@ -70,49 +67,5 @@ def growing(table: Table) -> list[str]:
     return [*own, *([table.quarantine_name] if table.feed.fields else [])]
 
 
-def _lines(files: Sequence[BronzeFile]) -> str:
-    if not files:
-        return _nothing(_LINES)
-    return (
-        "select cast(json as varchar) as json, filename as _file "  # noqa: S608 - quoted
-        f"from read_ndjson_objects({_paths(files)}, filename = true, {_longest(files)})"
-    )
-
-
-def _fields(files: Sequence[BronzeFile], fields: Sequence[str]) -> str:
-    received = [*fields, MALFORMED]
-    if not files:
-        return _nothing(dict.fromkeys(received, "json") | _ORIGIN | {"_file": "varchar"})
-    kinds = dict.fromkeys(received, "JSON") | {
-        SOURCE_FILE: "VARCHAR",
-        SOURCE_ROW: "BIGINT",
-        INGESTED_AT: "VARCHAR",
-    }
-    columns = ", ".join(f"{quoted(name)}: '{kind}'" for name, kind in kinds.items())
-    names = ", ".join(f'"{name}"' for name in received)
-    return (
-        f"select {names}, {SOURCE_FILE}, {SOURCE_ROW}, "  # noqa: S608 - quoted
-        f"try_cast({INGESTED_AT} as timestamp) as {INGESTED_AT}, filename as _file "
-        f"from read_json({_paths(files)}, format = 'newline_delimited', columns = {{{columns}}}, "
-        f"filename = true, {_longest(files)})"
-    )
-
-
-def _nothing(columns: dict[str, str]) -> str:
-    nulls = (f'cast(null as {kind}) as "{name}"' for name, kind in columns.items())
-    return f"select {', '.join(nulls)} where false"
-
-
-def _paths(files: Sequence[BronzeFile]) -> str:
-    return f"[{', '.join(quoted(_literal(file.path)) for file in files)}]"
-
-
-def _literal(path: str) -> str:
-    """Spell a path so that DuckDB does not take brackets and stars in it for a pattern."""
-    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in path)
-
-
-def _longest(files: Sequence[BronzeFile]) -> str:
-    """Say how long a line may be: DuckDB keeps twice as much memory for each thread."""
-    longest = max(int(dict(file.types).get("longest_line", 0)) for file in files)
-    return f"maximum_object_size = {max(_USUAL_OBJECT, longest + 1024)}"
+def _longest(files: Sequence[BronzeFile]) -> int:
+    return max((int(dict(file.types).get("longest_line", 0)) for file in files), default=0)

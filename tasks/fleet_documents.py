@@ -53,6 +53,11 @@ def fleet_documents(engine: duckdb.DuckDBPyConnection) -> Iterator[FleetDocument
         yield from _documents(engine, query)
 
 
+def daily_documents(engine: duckdb.DuckDBPyConnection) -> Iterator[FleetDocument]:
+    """Yield the document of each day."""
+    yield from _documents(engine, _daily("true"))
+
+
 def daily_document(engine: duckdb.DuckDBPyConnection, day: date) -> FleetDocument | None:
     """Return the document of a day, or None where the release has no such day."""
     return next(_documents(engine, _daily(f"day.date = date '{day}'")), None)

@@ -8,22 +8,53 @@
 {% macro is_string(value) -%} ascii({{ value }}) = 34 {%- endmacro %}
 {% macro is_nested(value) -%} ascii({{ value }}) in (91, 123) {%- endmacro %}
 
-{# A scalar as text, null tokens not yet told apart: strings trimmed; objects and arrays are NULL. #}
-{% macro json_text(value) -%}
+{#
+    A scalar as text, null tokens not yet told apart: strings trimmed; objects and arrays are NULL. `string` is a column with
+    the content of strings, where there is one: to read JSON costs more than all else.
+#}
+{% macro json_text(value, string=none) -%}
     case
-        when {{ is_string(value) }} then trim({{ value }} ->> '$', e' \t\r\n')
+        when {{ is_string(value) }} then {{ trimmed(string or (value ~ " ->> '$'")) }}
         when {{ is_nested(value) }} then null
         when regexp_matches(cast({{ value }} as varchar), '^-?[0-9].*[.eE]') then canonical_json(cast({{ value }} as varchar))
         else cast({{ value }} as varchar)
     end
 {%- endmacro %}
 
-{# A scalar: NULL for null tokens. `text` comes from json_text. #}
-{% macro scalar(text, lower=false) -%} {{ to_text(text, lower) }} {%- endmacro %}
+{# Most texts need no trimming: looking at both ends spares copying them. #}
+{% macro trimmed(text) -%}
+    case
+        when ascii({{ text }}) <= 32 or suffix({{ text }}, ' ') or suffix({{ text }}, e'\n')
+            or suffix({{ text }}, e'\t') or suffix({{ text }}, e'\r')
+            then trim({{ text }}, e' \t\r\n')
+        else {{ text }}
+    end
+{%- endmacro %}
+
+{# A scalar: NULL for null tokens. `text` comes from json_text. (DuckDB would make a join of a list.) #}
+{% macro scalar(text, lower=false) -%}
+    case
+        when strlen({{ text }}) > 4 then {{ 'lower(' ~ text ~ ')' if lower else text }}
+        when {{ text }} = '' or lower({{ text }}) = 'none' or lower({{ text }}) = 'null'
+            or lower({{ text }}) = 'n/a' or lower({{ text }}) = 'nan' then null
+        else {{ 'lower(' ~ text ~ ')' if lower else text }}
+    end
+{%- endmacro %}
 
 {# Whether a field is present: an object, an array, or a scalar that is not NULL. #}
 {% macro is_present(value, text) -%}
     ({{ is_nested(value) }} or ({{ scalar(text) }}) is not null)
+{%- endmacro %}
+
+{#
+    The moment that a value tells in the usual spelling, "2026-01-08T12:00:00Z" with its quotes: at its length nothing else
+    fits the pattern. NULL where it is spelled otherwise.
+#}
+{% macro usual_moment(value) -%}
+    case
+        when strlen(cast({{ value }} as varchar)) = 22 and cast({{ value }} as varchar) >= '"0001'
+            then try_strptime(cast({{ value }} as varchar), '"%Y-%m-%dT%H:%M:%SZ"')
+    end
 {%- endmacro %}
 
 {#
@@ -51,7 +82,10 @@
     end
 {%- endmacro %}
 
-{# A member of an object, NULL where it is null or the value is no object. #}
+{# A member of an object, NULL where it is null or the value is no object. Looking for its name spares reading most. #}
 {% macro json_member(value, name) -%}
-    nullif(cast(json_extract({{ value }}, '$.{{ name }}') as varchar), 'null')
+    case
+        when contains(cast({{ value }} as varchar), '"{{ name }}"')
+            then nullif(cast(json_extract({{ value }}, '$.{{ name }}') as varchar), 'null')
+    end
 {%- endmacro %}

@@ -2,45 +2,80 @@
     Task records as silver reads them, each with the rules that it breaks: a function of one record, whichever run
     reads it. `records` is a relation with the fields of a record as JSON; of its other columns `more` are kept.
 #}
-{% macro task_times() %}
-    {{ return(['created_at', 'assigned_at', 'started_at', 'updated_at', 'completed_at', 'cancelled_at']) }}
-{% endmacro %}
-
 {% macro judged_tasks(records, more=[]) %}
-{%- set times = task_times() -%}
-{%- set texts = ['task_id', 'id', 'status', 'type', 'task_type', 'priority', 'title', 'assigned_to', 'master', 'timestamp'] -%}
-with texts as (
+{%- set times = ['created_at', 'assigned_at', 'started_at', 'updated_at', 'completed_at', 'cancelled_at'] -%}
+{%- set texts = ['task_id', 'id', 'status', 'type', 'task_type', 'priority', 'title', 'assigned_to', 'master'] -%}
+with usual as (
     select
         *,
-        {%- for name in texts + times %}
-        {{ json_text('"' ~ name ~ '"') }} as {{ name }}_text,
+        {{ json_member('payload', 'title') }} as payload_title,
+        {%- for name in times %}
+        {{ usual_moment(name) }} as {{ name }}_usual,
         {%- endfor %}
-        {{ json_text(json_member('payload', 'title')) }} as payload_title_text
+        {{ usual_moment('"timestamp"') }} as timestamp_usual
     from {{ records }}
 ),
 
+strings as (
+    select
+        *,
+        {%- for name in texts %}
+        case when {{ is_string('"' ~ name ~ '"') }} then "{{ name }}" ->> '$' end as {{ name }}_string{{ ',' if not loop.last }}
+        {%- endfor %}
+    from usual
+),
+
+-- Of a time in the usual spelling nothing more is asked.
+texts as (
+    select
+        * exclude ({% for name in texts %}{{ name }}_string{{ ', ' if not loop.last }}{% endfor %}),
+        {%- for name in texts %}
+        {{ json_text('"' ~ name ~ '"', name ~ '_string') }} as {{ name }}_text,
+        {%- endfor %}
+        {{ json_text('payload_title') }} as payload_title_text,
+        {%- for name in times + ['timestamp'] %}
+        case when {{ name }}_usual is null then {{ json_text('"' ~ name ~ '"') }} end as {{ name }}_text,
+        {%- endfor %}
+        {{ error_of('error') }} as own_error,
+        {{ error_of('error_message') }} as error_message_text
+    from strings
+),
+
+-- One that is not present is looked for in metadata.
 chosen as (
     select
         * exclude ({{ times | join(', ') }}),
         {%- for name in times %}
-        case when {{ is_present(name, name ~ '_text') }} then cast({{ name }} as varchar) else {{ json_member('metadata', name) }} end as {{ name }},
-        case when {{ is_present(name, name ~ '_text') }} then {{ name }}_text else {{ json_text(json_member('metadata', name)) }} end as {{ name }}_chosen,
+        case
+            when {{ name }}_usual is not null then null
+            when {{ is_present(name, name ~ '_text') }} then cast({{ name }} as varchar)
+            else {{ json_member('metadata', name) }}
+        end as {{ name }}{{ ',' if not loop.last }}
         {%- endfor %}
-        {{ error_of('error') }} as own_error,
-        {{ error_of('error_message') }} as error_message_text
     from texts
+),
+
+chosen_texts as (
+    select
+        *,
+        {%- for name in times %}
+        {{ json_text(name) }} as {{ name }}_chosen{{ ',' if not loop.last }}
+        {%- endfor %}
+    from chosen
 ),
 
 moments as (
     select
         *,
         {%- for name in times %}
-        {{ json_moment(name, name ~ '_chosen') }} as {{ name }}_moment,
+        coalesce({{ name }}_usual, {{ json_moment(name, name ~ '_chosen') }}) as {{ name }}_moment,
         {%- endfor %}
-        {{ json_moment('"timestamp"', 'timestamp_text') }} as timestamp_moment,
-        {{ is_present('"timestamp"', 'timestamp_text') }}
-        {%- for name in times %} or {{ is_present(name, name ~ '_chosen') }}{% endfor %} as has_time
-    from chosen
+        coalesce(timestamp_usual, {{ json_moment('"timestamp"', 'timestamp_text') }}) as timestamp_moment,
+        timestamp_usual is not null or {{ is_present('"timestamp"', 'timestamp_text') }}
+        {%- for name in times %}
+        or {{ name }}_usual is not null or {{ is_present(name, name ~ '_chosen') }}
+        {%- endfor %} as has_time
+    from chosen_texts
 ),
 
 typed as (
@@ -130,11 +165,14 @@ from judged
     end
 {%- endmacro %}
 
-{# The columns of processed_tasks that precedence compares, in their order. #}
-{% macro task_columns() %}
-    {{ return(
-        ['task_id', '"timestamp"', 'status', 'type', 'priority', 'title', 'master'] + task_times()
-        + ['duration_seconds', 'is_success', 'is_failure', 'is_cancelled', 'has_error', 'performance_bucket', 'error']
-        + ['source_file', 'source_row']
-    ) }}
-{% endmacro %}
+{# The columns of processed_tasks that precedence compares, in their order, each followed by `suffix`. #}
+{% macro task_columns(suffix='') -%}
+    {%- set columns = [
+        'task_id', '"timestamp"', 'status', 'type', 'priority', 'title', 'master', 'created_at', 'assigned_at',
+        'started_at', 'updated_at', 'completed_at', 'cancelled_at', 'duration_seconds', 'is_success', 'is_failure',
+        'is_cancelled', 'has_error', 'performance_bucket', 'error', 'source_file', 'source_row',
+    ] -%}
+    {%- for column in columns -%}
+    {{ column }}{{ suffix }}{{ ', ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}

@@ -19,10 +19,8 @@ ranked as (
             partition by task_id, "timestamp"
             order by
                 ingested_at desc nulls last,
-                created_at desc nulls last
-                {%- for column in task_columns() %},
-                {{ column }} desc nulls last
-                {%- endfor %}
+                created_at desc nulls last,
+                {{ task_columns(' desc nulls last') }}
         ) as precedence
     from valid
     semi join told_again using (task_id, "timestamp")
@@ -37,9 +35,7 @@ winners as (
 )
 
 select
-    {%- for column in task_columns() %}
-    {{ column }},
-    {%- endfor %}
+    {{ task_columns() }},
     cast({{ run_date() }} as timestamp) as processed_at,
     'silver' as layer
 from winners
