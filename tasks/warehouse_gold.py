@@ -30,11 +30,11 @@ _REFERENCE = re.compile(r"\bref\('([a-z][a-z0-9_]*)'\)")
 def computed_there(settings: Settings, spec: Spec) -> bool:
     """Tell whether the warehouse computes gold of a pipeline, and not the run's own DuckDB.
 
-    Where gold has columns that are masked or dropped it never does: what they are made of stays in
+    It never does where gold has columns that are masked or dropped: what they are made of stays in
     the lake, and so does the key.
     """
     hidden = any(entry.gold_columns and entry.gold_policy != "keep" for entry in spec.pii)
-    return settings.gold_engine == "warehouse" and not hidden
+    return settings.gold_engine == "warehouse" and spec.gold_in_warehouse and not hidden
 
 
 def check_warehouse(settings: Settings, spec: Spec) -> None:

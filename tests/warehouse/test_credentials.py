@@ -97,6 +97,8 @@ def test_gold_with_masked_columns_is_never_computed_there() -> None:
     document = spec.model_dump(mode="json", by_alias=True)
     masked = Spec.model_validate({**document, "pii": [entry]})
     assert not computed_there(settings(), masked)
+    silent = Spec.model_validate({**document, "gold_in_warehouse": False})
+    assert not computed_there(settings(), silent)
 
 
 def test_a_lake_on_disk_needs_no_google() -> None:
