@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from blocks.lake import Lake
 from blocks.settings import Settings
-from tasks.iceberg_sync import again, open_tables, sync, table_location
+from tasks.iceberg_sync import Synced, again, open_tables, sync, table_location
 
 if TYPE_CHECKING:
     from blocks.iceberg.tables import IcebergTables
@@ -41,6 +41,38 @@ def expire(
                 needed = tables.metadata_files(loaded)
                 kept = frozenset(_key(location, place, prefix) for location in needed)
                 _sweep(lake, prefix, kept, edge)
+
+
+def begin_anew(lake: Lake, settings: Settings, pipeline: str, affected: Collection[str]) -> None:
+    """Make the tables `affected` (`silver.orders`) anew, with no history, at the current release.
+
+    Manifests hold the least and the greatest values of files, also of those that have left a table:
+    only a table that never listed a file tells nothing of it. Raises CatalogError; what is not
+    there by then is made by the next call, or the next sync.
+    """
+    with open_tables(lake, settings, pipeline) as tables:
+        for namespace, name in tables.names():
+            base = name.removesuffix("__typed").removesuffix("__text")
+            if f"{namespace}.{base}" in affected:
+                tables.drop(namespace, name)
+    for name in affected:
+        namespace, _, table = name.partition(".")
+        for each in (table, f"{table}__typed", f"{table}__text"):
+            _sweep(lake, lake.iceberg_prefix(pipeline, namespace, each), frozenset(), None)
+    sync(lake, settings, pipeline)
+
+
+def renew(lake: Lake, settings: Settings, pipeline: str) -> Synced:
+    """Make all tables anew, without any history: they list the current release and nothing else.
+
+    For when files were deleted or replaced that retained releases listed, as an erasure does: no
+    snapshot of before may be read then. Raises CatalogError; called again it goes on.
+    """
+    with open_tables(lake, settings, pipeline) as tables:
+        for namespace, name in tables.names():
+            tables.drop(namespace, name)
+            _sweep(lake, lake.iceberg_prefix(pipeline, namespace, name), frozenset(), None)
+    return sync(lake, settings, pipeline)
 
 
 def _forget(

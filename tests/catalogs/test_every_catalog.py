@@ -13,7 +13,7 @@ import pytest
 
 from blocks.iceberg.tables import IcebergTables
 from tasks.contracts.errors import CatalogError
-from tasks.iceberg_expiry import expire
+from tasks.iceberg_expiry import expire, renew
 from tests.catalogs.shop import START, Shop, parquet_files
 
 FIRST, SECOND = dt.date(2024, 1, 1), dt.date(2024, 1, 2)
@@ -301,6 +301,18 @@ def test_history_is_kept_to_the_retention(shop: Shop) -> None:
 def _slashes(location: str) -> str:
     """Java writes `file:/x` for `file:///x`, and a path without a scheme is one too."""
     return f"file:///{location.removeprefix('file:').lstrip('/')}"
+
+
+def test_tables_can_be_made_anew_without_their_history(shop: Shop) -> None:
+    begun(shop).sync()
+    shop.write("gold.fct_revenue", {"part": orders(FIRST, 8)})
+    shop.publish()
+    shop.sync()
+    assert renew(shop.lake, shop.settings, shop.pipeline).changed == 2
+    table = shop.about("gold.fct_revenue")
+    assert (set(table.refs()), len(table.snapshots())) == ({"main", "release-2"}, 1)
+    assert shop.is_shown(2)
+    assert shop.shown() == 2
 
 
 def test_a_newer_release_is_not_taken_back_by_a_sync_that_is_late(
