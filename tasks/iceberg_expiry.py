@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from blocks.lake import Lake
 from blocks.settings import Settings
-from tasks.iceberg_sync import Synced, again, open_tables, sync, table_location
+from tasks.iceberg_sync import again, open_tables, sync, table_location
 
 if TYPE_CHECKING:
     from blocks.iceberg.tables import IcebergTables
@@ -60,19 +60,6 @@ def begin_anew(lake: Lake, settings: Settings, pipeline: str, affected: Collecti
         for each in (table, f"{table}__typed", f"{table}__text"):
             _sweep(lake, lake.iceberg_prefix(pipeline, namespace, each), frozenset(), None)
     sync(lake, settings, pipeline)
-
-
-def renew(lake: Lake, settings: Settings, pipeline: str) -> Synced:
-    """Make all tables anew, without any history: they list the current release and nothing else.
-
-    For when files were deleted or replaced that retained releases listed, as an erasure does: no
-    snapshot of before may be read then. Raises CatalogError; called again it goes on.
-    """
-    with open_tables(lake, settings, pipeline) as tables:
-        for namespace, name in tables.names():
-            tables.drop(namespace, name)
-            _sweep(lake, lake.iceberg_prefix(pipeline, namespace, name), frozenset(), None)
-    return sync(lake, settings, pipeline)
 
 
 def _forget(
