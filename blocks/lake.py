@@ -94,6 +94,10 @@ class Lake:
         return f"{pipeline}/_audit/{run_id}.json"
 
     @staticmethod
+    def erasure_key(pipeline: str, erasure: str) -> str:
+        return f"{pipeline}/_erasures/{erasure}.json"
+
+    @staticmethod
     def iceberg_prefix(pipeline: str, namespace: str, table: str) -> str:
         return f"{pipeline}/_iceberg/{namespace}/{table}"
 

@@ -19,6 +19,7 @@ from cli import (
     planning,
     reading,
     running,
+    subjects,
     syncing,
     watching,
 )
@@ -39,6 +40,7 @@ backfilling.register(app)
 watching.register(app)
 maintaining.register(app)
 syncing.register(app)
+subjects.register(app)
 reading.register(app)
 environments.register(app)
 automating.register(app)

@@ -32,6 +32,7 @@ from tasks.retrying import patient
 from tasks.run_artifacts import Progress, show_in_prefect
 from tasks.run_names import run_name
 from tasks.run_opening import close_run, open_run, part_of
+from tasks.run_planning import cause_of
 from tasks.run_state import RunState
 from tasks.run_steps import (
     build_gold_models,
@@ -134,7 +135,8 @@ def run_pipeline(
                     environment=environment,
                 )
         release = _run(state)
-    except Exception as error:
+    except Exception as raised:
+        error = cause_of(state, raised)
         record, path = report(state, state.published, str(error) or type(error).__name__)
         show_in_prefect(record, path)
         raise RunFailedError(record, path) from error

@@ -211,7 +211,7 @@ def _listed_files(
                     f"{table.bronze_name}: batch {entry.batch_id} is not committed; left out"
                 )
                 continue
-            found = _resolve(prefix, folder, entry.path, present)
+            found = resolve_listed(prefix, folder, entry.path, present)
             if found is None:
                 problems.append(
                     Problem(
@@ -240,7 +240,7 @@ def _listed_files(
     return [listed[key] for key in sorted(listed)]
 
 
-def _resolve(prefix: str, folder: str, path: str, present: set[str]) -> str | None:
+def resolve_listed(prefix: str, folder: str, path: str, present: set[str]) -> str | None:
     """Find a listed file: paths are relative to the bronze root, the table or the partition."""
     root = prefix[: -len(prefix.rstrip("/").rpartition("/")[2]) - 1]
     for key in (f"{root}{path}", f"{prefix}{path}", f"{folder}/{path}"):

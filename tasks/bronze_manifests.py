@@ -171,6 +171,18 @@ def drop_from_manifest(store: Store, table_prefix: str, partition: str, batch_id
     _change_manifest(store, f"{table_prefix}{partition}/{MANIFEST_NAME}", change)
 
 
+def replace_in_manifest(store: Store, key: str, new: Mapping[str, ManifestFile]) -> None:
+    """List other files in the manifest at `key`: `new` are {path as listed: the file instead}."""
+
+    def change(present: Manifest | None) -> Manifest | None:
+        if present is None:
+            return None
+        files = tuple(new.get(file.path, file) for file in present.files)
+        return present.model_copy(update={"files": files})
+
+    _change_manifest(store, key, change)
+
+
 def _change_manifest(store: Store, key: str, change: Change) -> None:
     """Replace a manifest by what `change` makes of it, against any number of other writers."""
     for _ in range(_MAX_CONFLICTS):

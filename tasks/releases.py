@@ -237,6 +237,14 @@ def check_rollback(lake: Lake, pipeline: str, current: Release, to: int) -> Rele
     return older
 
 
+def erased_since(lake: Lake, pipeline: str, seen: Release | None) -> bool:
+    """Tell whether a person was erased since `seen` was the current release: its files are gone."""
+    if seen is None:
+        return False
+    latest = read_release(lake, pipeline)
+    return latest.release > seen.release and not set(latest.erasures) <= set(seen.erasures)
+
+
 def missing_files(lake: Lake, release: Release) -> list[PublishedFile]:
     """Return the files of `release` that are not there, or not of their size."""
     files = [file for table in release.tables.values() for file in table.files]

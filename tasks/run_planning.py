@@ -15,7 +15,7 @@ from blocks.settings import Settings
 from tasks.backfill import published_days, standing_releases
 from tasks.bronze_inventory import take_inventory
 from tasks.bronze_manifests import record_key
-from tasks.contracts.errors import ConfigurationError
+from tasks.contracts.errors import ConfigurationError, ErasureConflictError, MedallionError
 from tasks.contracts.release import Release
 from tasks.contracts.spec import Spec
 from tasks.dimensions import latest_snapshot, plan_snapshot, snapshot_inputs
@@ -24,7 +24,14 @@ from tasks.gates import bronze_gates
 from tasks.landing_checks import check_sources
 from tasks.logic_fingerprint import logic_fingerprint
 from tasks.pii_gates import bronze_pii_gate
-from tasks.releases import Current, list_releases, missing_files, read_base, read_current
+from tasks.releases import (
+    Current,
+    erased_since,
+    list_releases,
+    missing_files,
+    read_base,
+    read_current,
+)
 from tasks.run_base import Base, choose_base, settle_base, taken_away
 from tasks.run_plan import RunPlan, SnapshotPlan, WarehouseUse, plan_run
 from tasks.run_state import RunState
@@ -66,6 +73,21 @@ def look_for_base(state: RunState) -> Current:
             gone = f"a file of the release before is missing: {missing[0].path}"
             state.base = Base(None, gone)
     return current
+
+
+def cause_of(state: RunState, error: Exception) -> Exception:
+    """Return why a run failed: its files are gone if a person was erased while it was under way."""
+    run, before = state.run, state.base.release
+    try:
+        erased = erased_since(run.lake, run.pipeline, before)
+    except (MedallionError, OSError):
+        return error
+    if not erased:
+        return error
+    told = f"{run.pipeline}: a person was erased while the run was under way; run again"
+    found = ErasureConflictError(told)
+    found.__cause__ = error
+    return found
 
 
 def settle(state: RunState) -> bool:

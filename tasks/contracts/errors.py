@@ -88,6 +88,10 @@ class PublishConflictError(MedallionError):
     """Another publisher moved the pointer first; this run's tables are kept, unpublished."""
 
 
+class ErasureConflictError(PublishConflictError):
+    """Something was published, or a person was erased, meanwhile; call again."""
+
+
 class CatalogError(MedallionError):
     """A catalog did not do what it was asked for; the releases are as they were."""
 

@@ -84,7 +84,7 @@ class SilverCounts(_Document):
 
 
 class Release(_Document):
-    """`_releases/<n>.json`; never changed once it is written."""
+    """`_releases/<n>.json`; never changed once it is written, but for what an erasure replaces."""
 
     schema_version: Literal["1.0"] = "1.0"
     pipeline: str
@@ -113,6 +113,9 @@ class Release(_Document):
     )
     warehouse_gold: WarehouseGold | None = Field(
         None, description="Where gold is, if the warehouse computes it."
+    )
+    erasures: tuple[str, ...] = Field(
+        (), description="Erasures that have rewritten files of it: the one exception to its rest."
     )
     tables: dict[str, PublishedTable]
 
