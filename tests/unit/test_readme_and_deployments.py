@@ -202,3 +202,23 @@ def test_the_prefect_version_is_the_one_that_is_installed() -> None:
     pinned = re.search(r'"prefect==([^"]+)"', (PROJECT / "pyproject.toml").read_text())
     assert pinned is not None
     assert PREFECT["prefect-version"] == pinned[1]
+
+
+def test_the_readme_lists_the_tables_of_coordination() -> None:
+    spec = load_spec("coordination")
+    published = {f"silver.{name}" for t in spec.tables for name in (t.name, t.quarantine_name)}
+    published |= {f"silver.{name}" for table in spec.tables for name in table.shown_beside}
+    published |= {f"gold.{fact.name}" for fact in spec.gold}
+    section = README.partition("\n## Coordination\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+\.\w+)` \|", section, re.MULTILINE)) == published
+
+
+def test_coordination_runs_daily_at_one_and_when_files_arrive() -> None:
+    crons = [s["cron"] for s in _deployment("coordination").get("schedules", [])]
+    assert crons == ["0 1 * * *"]
+    assert _deployment("coordination-arrivals")["triggers"]
+
+
+def _deployment(name: str) -> dict[str, Any]:
+    (found,) = [entry for entry in DEPLOYMENTS if entry["name"] == name]
+    return found
