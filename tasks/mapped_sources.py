@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.contracts.errors import IngestError
-from tasks.contracts.source_mapping import FIRST, MappedFormat, SourceMapping
+from tasks.contracts.source_mapping import MappedFormat, SourceMapping
 from tasks.contracts.spec import Spec, Table
 
 
@@ -36,6 +36,15 @@ class MappedFiles:
         return [path for file in self.files for path in file.paths]
 
     @property
+    def has_rows(self) -> bool:
+        """Whether the file is there whose rows become the table's."""
+        return bool(self.files[0].paths)
+
+    @property
+    def is_complete(self) -> bool:
+        return all(file.paths for file in self.files)
+
+    @property
     def first(self) -> Path:
         """The file by whose name the rows are known."""
         return self.files[0].paths[0]
@@ -44,10 +53,9 @@ class MappedFiles:
 def find_mapped(
     spec: Spec, base: Path, only: Collection[Path] | None = None
 ) -> Iterator[tuple[Table, MappedFiles]]:
-    """Yield each table whose `source` finds its first file below `base`, with all its files.
+    """Yield each table whose `source` finds any of its files below `base`, with those it finds.
 
-    `only` leaves out what has none of these files. Raises IngestError where a joined file is
-    missing: without it every row would lack what it tells.
+    `only` leaves out what has none of these files.
     """
     for table in spec.tables:
         mapping = table.source
@@ -60,14 +68,27 @@ def find_mapped(
                 for name, (path, file_format) in mapping.files.items()
             ),
         )
-        if only is not None and not set(found.paths) & set(only):
-            continue
-        if not found.files[0].paths:
-            continue
-        for file in found.files:
-            if not file.paths:
-                raise _missing(table, mapping, file, base, found.first)
-        yield table, found
+        if found.paths and (only is None or set(found.paths) & set(only)):
+            yield table, found
+
+
+def missing_files(table: Table, found: MappedFiles, base: Path) -> IngestError | None:
+    """Say which file is missing of those that are joined with the first one, if that is there.
+
+    Without it every row would lack what it tells.
+    """
+    if not found.has_rows:
+        return None
+    missing = next((file for file in found.files if not file.paths), None)
+    if missing is None:
+        return None
+    wanted, _ = found.mapping.files[missing.name]
+    name = found.first.relative_to(base).as_posix()
+    text = (
+        f"{name}: table {table.bronze_name}: its rows are joined with those of {wanted} "
+        f"({missing.name}), which is not in {base}; put it there"
+    )
+    return IngestError(text, {name: text})
 
 
 def _matching(base: Path, pattern: str) -> list[Path]:
@@ -75,16 +96,3 @@ def _matching(base: Path, pattern: str) -> list[Path]:
         return [base / pattern] if (base / pattern).is_file() else []
     found = [path for path in base.glob(pattern) if path.is_file()]
     return sorted(path for path in found if not path.name.startswith((".", "_")))
-
-
-def _missing(
-    table: Table, mapping: SourceMapping, file: MappedFile, base: Path, first: Path
-) -> IngestError:
-    wanted, _ = mapping.files[file.name]
-    assert file.name != FIRST, "a table without its first file has no rows to lack anything"
-    name = first.relative_to(base).as_posix()
-    text = (
-        f"{name}: table {table.bronze_name}: its rows are joined with those of {wanted} "
-        f"({file.name}), which is not in {base}; put it there"
-    )
-    return IngestError(text, {name: text})

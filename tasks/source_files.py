@@ -17,7 +17,7 @@ from tasks.bronze_inventory import UNKNOWN_PARTITION
 from tasks.contracts.errors import IngestError
 from tasks.contracts.names import did_you_mean
 from tasks.contracts.spec import Spec, Table
-from tasks.mapped_sources import MappedFiles, find_mapped
+from tasks.mapped_sources import MappedFiles, find_mapped, missing_files
 
 SourceFormat = Literal["csv", "jsonl", "json", "parquet"]
 Compression = Literal["gzip", "zstd"]
@@ -89,8 +89,15 @@ def find_sources(spec: Spec, source: Path, files: Sequence[str] | None = None) -
     else:
         paths = [source] if single else [p for p in source.rglob("*") if _is_data(p, source)]
     limited = paths if single or files is not None else None
-    found = [_mapped(table, files, base) for table, files in find_mapped(spec, base, limited)]
-    for path in _others(spec, paths, base, found):
+    mapped = list(find_mapped(spec, base, limited))
+    if files is None:  # of files that arrive one by one the last one brings the rows
+        for table, each in mapped:
+            missing = missing_files(table, each, base)
+            if missing is not None:
+                raise missing
+    found = [_mapped(table, each, base) for table, each in mapped if each.is_complete]
+    claimed = {path for _, each in mapped for path in each.paths}
+    for path in _others(spec, [p for p in paths if p not in claimed], base, alone=not mapped):
         relative = PurePosixPath(path.relative_to(base).as_posix())
         if any(table.feed is not None for table in spec.tables):
             found.append(file_of_feed(spec, path, relative, base.absolute()))
@@ -128,22 +135,18 @@ def _mapped(table: Table, files: MappedFiles, base: Path) -> SourceFile:
     return SourceFile(table.name, table.bronze_name, files.first, name, "parquet", mapped=files)
 
 
-def _others(
-    spec: Spec, paths: Sequence[Path], base: Path, found: Sequence[SourceFile]
-) -> list[Path]:
-    """The files that are none of a mapping's.
+def _others(spec: Spec, paths: list[Path], base: Path, *, alone: bool) -> list[Path]:
+    """The files that land as they are.
 
-    What comes along with mapped files and is of no table, nobody has asked for.
+    Beside mapped files these are named as tables: for anything else that lies there nobody asked.
     """
-    claimed = {path for source in found if source.mapped for path in source.mapped.paths}
-    others = [path for path in paths if path not in claimed]
-    if not found:
-        return others
+    if alone:
+        return paths
     tables = [table.bronze_name for table in spec.tables]
-    relative = {path: path.relative_to(base) for path in others}
+    relative = {path: path.relative_to(base) for path in paths}
     return [
         path
-        for path in others
+        for path in paths
         if _table_of_name(path.name, tables) or set(relative[path].parts[:-1]) & set(tables)
     ]
 

@@ -179,6 +179,21 @@ def test_what_does_not_fit_is_named_and_nothing_lands(
     assert list((tmp_path / "bronze").rglob("*.parquet")) == []
 
 
+def test_of_files_that_arrive_one_by_one_the_last_brings_the_rows(tmp_path: Path) -> None:
+    spec, source = spec_of(tmp_path), tmp_path / "source"
+    source.mkdir()
+    for name in ("shops.csv", "sales.csv"):
+        (source / name).write_text(FILES[name])
+        assert find_sources(spec, source, [name]) == []
+    (source / "lines.csv").write_text(FILES["lines.csv"])
+    for name in FILES:
+        (found,) = find_sources(spec, source, [name])
+        assert (found.table, found.name) == ("sales", "sales.csv")
+    with pytest.raises(IngestError, match=r"joined with those of lines\.csv"):
+        (source / "lines.csv").unlink()
+        find_sources(spec, source / "sales.csv")
+
+
 def test_files_without_rows_have_no_rows(tmp_path: Path) -> None:
     empty = {name: text.splitlines()[0] + "\n" for name, text in FILES.items()}
     assert landed(tmp_path, spec_of(tmp_path), empty).rows == 0
