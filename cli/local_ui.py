@@ -99,8 +99,10 @@ def serve(port: int, ended: threading.Event) -> None:
     finally:
         if parts:
             say("Stopping ...")
-        for part in reversed(parts):  # runs that end can still tell the server
+        for part in reversed(parts):  # the server last: it is to be told what ended
             part.stop()
+            if part.name == "worker":
+                tell_of_ended_runs(api)
 
 
 def save_blocks(api: str) -> None:
@@ -131,6 +133,18 @@ def save_automations(api: str) -> None:
 
     with changed_settings({"api": {"url": api}}):
         apply_automations(ENVIRONMENT, prefix=resource_prefix(ENVIRONMENT))
+
+
+def tell_of_ended_runs(api: str) -> None:
+    """Have runs that ended with the worker marked, so that they do not seem to go on."""
+    import httpx  # noqa: PLC0415 - Prefect's client
+
+    from cli.ended_runs import crash_ended_runs  # noqa: PLC0415 - Prefect is slow
+    from tasks.prefect_settings import changed_settings  # noqa: PLC0415
+
+    with contextlib.suppress(httpx.HTTPError), changed_settings({"api": {"url": api}}):
+        for name in crash_ended_runs(POOL):
+            say(f"{name} was under way and is marked as crashed.")
 
 
 def deploy(environment: Mapping[str, str]) -> None:

@@ -16,6 +16,7 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State
 from prefect.settings import get_current_settings
+from prefect.states import Running
 
 from blocks.applying import apply_environment
 from blocks.lake import local_lake
@@ -157,12 +158,21 @@ def test_make_ui_uses_a_server_that_runs_deploys_everything_and_stops_in_order(
             client.read_block_document_by_name("local", "medallion-platform")
             assert client.read_automations_by_name("medallion: runs without a heartbeat")
             wait_until(lambda: worker_names(client) == {"make-ui"})
+            dead = subprocess.Popen([sys.executable, "-c", ""])
+            dead.wait()
+            deployment = client.read_deployment_by_name("maintain/ecommerce-maintenance")
+            cut = client.create_flow_run_from_deployment(deployment.id, state=Running())
+            client.update_flow_run(cut.id, infrastructure_pid=str(dead.pid))
     finally:
         ui.send_signal(signal.SIGINT)
         ended = ui.wait(60)
-    assert (ended, log.read_text().splitlines()[-1]) == (0, "Stopping ...")
+    assert ended == 0
+    assert log.read_text().endswith(
+        f"Stopping ...\n{cut.name} was under way and is marked as crashed.\n"
+    )
     with get_client(sync_client=True) as client:
         assert client.api_healthcheck() is None  # that server is not make ui's to stop
+        assert client.read_flow_run(cut.id).state_name == "Crashed"
     assert "Worker 'make-ui' stopped!" in (scratch() / f"ui-{port}-worker.log").read_text()
 
 

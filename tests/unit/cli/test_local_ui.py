@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from cli import local_ui
+from cli.ended_runs import is_gone
 from cli.local_ui import Part, UiError, main, only_one, wait_for, welcome
 
 PROJECT = Path(__file__).parents[3]
@@ -93,6 +94,27 @@ def test_a_part_is_interrupted_and_killed_only_if_it_does_not_listen(
     part.stop()
     assert part.process.returncode == (-signal.SIGKILL if deaf else 7)
     part.stop()  # what has ended needs no signal
+
+
+@pytest.mark.parametrize(
+    ("identifier", "gone"),
+    [
+        ("{dead}", True),
+        ("{host}:{dead}", True),
+        ("elsewhere:{dead}", False),
+        ("{own}", False),
+        ("job-1", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_only_a_process_of_this_machine_is_known_to_be_gone(
+    identifier: str | None, gone: bool
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    names = {"dead": ended.pid, "own": os.getpid(), "host": socket.gethostname()}
+    assert is_gone(identifier and identifier.format(**names)) is gone
 
 
 def test_it_says_where_the_interface_is() -> None:
