@@ -51,7 +51,10 @@ def wanted_tables(release: Release, roots: Mapping[str, str], prefix: str) -> li
 
 
 def bronze_tables(release: Release, root: str, prefix: str) -> list[WantedTable]:
-    """Return the bronze tables, named for their folders, with the files that `release` has seen."""
+    """Return the bronze tables, named for their folders, with the files that `release` has seen.
+
+    Files that are no Parquet, such as documents, are left out: Iceberg could list none of them.
+    """
     found: dict[str, dict[str, ListedFile]] = {}
     columns: dict[str, set[str]] = {}
     for identity in sorted({i for identities in release.bronze.values() for i in identities}):

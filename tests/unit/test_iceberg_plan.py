@@ -112,6 +112,7 @@ def test_bronze_is_what_the_release_has_seen_by_its_folders() -> None:
         "shop/tags/kind=a%20b/c.parquet|1|9|sha",
         "shop/uncut/d.parquet|1|9|sha",
         "shop/loose.parquet|1|9|sha",
+        "shop/notes/day=1/e.jsonl|1|9|sha",
     )
     orders, tags, uncut = bronze_tables(release({}, one=seen[:2], other=seen), "file:///b", "shop/")
     assert [(f.location, f.rows, f.bytes, f.value) for f in orders.files] == [
