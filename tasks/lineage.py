@@ -20,6 +20,7 @@ def lineage(spec: Spec) -> dict[str, tuple[str, ...]]:
         inputs = _inputs_of_silver(table)
         found[f"silver.{table.name}"] = inputs
         found[f"silver.{table.quarantine_name}"] = inputs
+        found |= {f"silver.{name}": (f"silver.{table.name}",) for name in table.shown_beside}
     found |= {f"dims.{each.name}": (f"silver.{each.table}",) for each in spec.dimensions}
     found |= {f"enriched.{t.name}": tuple(t.inputs.values()) for t in spec.transforms}
     found |= {f"gold.{fact.name}": fact.inputs for fact in spec.gold if not fact.internal}
@@ -33,6 +34,8 @@ def descriptions(spec: Spec) -> dict[str, str]:
         said[f"bronze.{table.bronze_name}"] = f"{table.description} As received."
         said[f"silver.{table.name}"] = table.description
         said[f"silver.{table.quarantine_name}"] = f"Rejected rows of silver.{table.name}."
+        beside = table.feed.beside if table.feed is not None else ()
+        said |= {f"silver.{b.name}": b.description for b in beside if not b.internal}
     for dimension in spec.dimensions:
         said[f"dims.{dimension.name}"] = f"Daily snapshot of silver.{dimension.table}."
     said |= {f"enriched.{t.name}": t.description for t in spec.transforms}
