@@ -13,18 +13,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import requests
 from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import StagedTable
 from pyiceberg.typedef import Identifier
-from requests.adapters import HTTPAdapter
 from sqlalchemy import URL
 
 from blocks.catalog_settings import PostgresSettings, RestSettings, SqliteSettings
 from blocks.iceberg.errors import translated
 from blocks.iceberg.lake_files import LakeFiles, offer, withdraw
+from blocks.iceberg.patient_rest import PATIENCE_SECONDS, PatientRest, oauth2
 from blocks.iceberg.tables import IcebergTables
 from blocks.lake import Lake
 from blocks.store import Store
@@ -32,9 +31,6 @@ from tasks.contracts.errors import ConfigurationError
 
 SQLITE_NAME = "catalog.db"
 CATALOG_NAME = "medallion"
-_PATIENCE_SECONDS = 30
-# A token's life where the server does not say it; a refused one is asked for anew.
-_TOKEN_SECONDS = 300
 
 
 @contextlib.contextmanager
@@ -101,7 +97,7 @@ def _catalog(
     path = sqlite_path(settings, lake)
     path.parent.mkdir(parents=True, exist_ok=True)
     address = URL.create(
-        "sqlite", database=str(path), query={"timeout": str(_PATIENCE_SECONDS)}
+        "sqlite", database=str(path), query={"timeout": str(PATIENCE_SECONDS)}
     ).render_as_string()
     return _NestingSql(CATALOG_NAME, uri=address, **properties)
 
@@ -114,19 +110,17 @@ def _rest(
         said["warehouse"] = settings.warehouse
     if "client_id" in secrets:
         own = f"{settings.uri.rstrip('/')}/v1/oauth/tokens"
-        client = {
-            "client_id": secrets["client_id"],
-            "client_secret": secrets["client_secret"],
-            "token_url": settings.token_uri or own,
-            "scope": settings.scope or "catalog",
-            "expires_in": _TOKEN_SECONDS,
-        }
-        said["auth"] = {"type": "oauth2", "oauth2": client}
+        said["auth"] = oauth2(
+            secrets["client_id"],
+            secrets["client_secret"],
+            settings.token_uri or own,
+            settings.scope or "catalog",
+        )
     elif "token" in secrets:
         said["token"] = secrets["token"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of tokens that are given
-        return _PatientRest(CATALOG_NAME, **said)
+        return PatientRest(CATALOG_NAME, **said)
 
 
 class _NestingSql(SqlCatalog):
@@ -137,22 +131,6 @@ class _NestingSql(SqlCatalog):
     ) -> StagedTable:
         *namespace, name = self.identifier_to_tuple(identifier)
         return super()._create_staged_table((".".join(namespace), name), *arguments, **options)
-
-
-class _PatientRest(RestCatalog):
-    """pyiceberg's, but a server that is silent is given up: it would be waited for for ever."""
-
-    def _create_session(self) -> requests.Session:
-        session = super()._create_session()
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, _Patient())
-        return session
-
-
-class _Patient(HTTPAdapter):
-    def send(self, *arguments: Any, **options: Any) -> requests.Response:
-        options["timeout"] = options.get("timeout") or _PATIENCE_SECONDS
-        return super().send(*arguments, **options)
 
 
 logging.getLogger("pyiceberg.io").setLevel(logging.ERROR)

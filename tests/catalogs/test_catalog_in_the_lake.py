@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from blocks.iceberg.tables import IcebergTables
 from tasks.catalog_steps import followed
@@ -168,6 +170,24 @@ def test_what_is_published_stays_so_without_a_catalog(local_shop: Shop) -> None:
     assert told.release is None
     assert "the Iceberg catalog: ConnectionError" in told.problem
     assert followed(shop.pipeline, shop.lake, shop.settings).release == 1
+
+
+@pytest.mark.parametrize("silent", ["uri", "token_uri"])
+def test_a_server_that_is_silent_is_given_up(
+    local_shop: Shop, monkeypatch: pytest.MonkeyPatch, silent: str
+) -> None:
+    monkeypatch.setattr("blocks.iceberg.patient_rest.PATIENCE_SECONDS", 0.3)
+    local_shop.write("gold.fct", {"part": numbers(1)})
+    local_shop.publish()
+    with socket.create_server(("127.0.0.1", 0)) as deaf:  # it takes calls and answers none
+        address = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        catalog: dict[str, Any] = {"kind": "rest", "uri": "http://127.0.0.1:9", silent: address}
+        if silent == "token_uri":
+            catalog |= {name: SecretStr("canary") for name in ("client_id", "client_secret")}
+        shop = shop_at(Path(local_shop.settings.lake_root), catalog, local_shop.pipeline)
+        told = followed(shop.pipeline, shop.lake, shop.settings)
+    assert "the Iceberg catalog: ReadTimeout" in told.problem
+    assert "canary" not in told.problem
 
 
 KILLED = """
