@@ -153,7 +153,6 @@ def test_a_value_that_its_column_cannot_hold_is_refused() -> None:
 @pytest.mark.parametrize(
     ("pipeline", "table", "told"),
     [
-        ("retail", "silver.stg_orders", "a view over bronze"),
         ("coordination", "silver.processed_tasks", "made of whole records"),
         ("ecommerce", "silver.gone", "not in the specification of ecommerce any more"),
     ],
