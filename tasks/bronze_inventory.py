@@ -8,10 +8,9 @@ sha256, schema) and describing each file's physical columns. Does not belong her
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from pydantic import ValidationError
 
 from blocks.lake import Lake
 from tasks.bronze_schema import required_columns, schema_problems, type_family
+from tasks.bronze_tables import BronzeFile, BronzeTable, Problem
 from tasks.contracts.manifest import (
     BATCH_FOLDER,
     CORRECTION_PREFIX,
@@ -30,78 +30,23 @@ from tasks.contracts.manifest import (
     ManifestFile,
 )
 from tasks.contracts.spec import Spec, Table
-from tasks.feed_files import survey_lines
+from tasks.feed_files import CLEARED, survey_lines
 from tasks.mirror import CONNECTIONS, Mirror
 from tasks.sql_text import quoted
 
+__all__ = [
+    "UNKNOWN_PARTITION",
+    "BronzeFile",
+    "BronzeTable",
+    "Problem",
+    "bronze_selects",
+    "is_visible",
+    "received_types",
+    "resolve_listed",
+    "take_inventory",
+]
+
 UNKNOWN_PARTITION = "__HIVE_DEFAULT_PARTITION__"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something that makes a table unusable. `check` is the name of the gate that it breaches."""
-
-    check: str
-    message: str
-
-
-@dataclass(frozen=True)
-class BronzeFile:
-    """A verified file. `types` are the families (string, integer ...) of the specified columns.
-
-    Engines read it at `path`, which is a file of this machine; people know it by its `url`.
-    `corrects`: its rows stand in the place of rejected ones, which a column names.
-    """
-
-    url: str
-    rows: int
-    bytes: int
-    types: tuple[tuple[str, str], ...]
-    identity: str
-    path: str = ""
-    corrects: bool = False
-
-
-@dataclass(frozen=True)
-class BronzeTable:
-    """A table as one run sees it; unusable if there are `problems`.
-
-    `columns` are those that every file must have, with the families of their types.
-    """
-
-    name: str
-    files: tuple[BronzeFile, ...]
-    problems: tuple[Problem, ...] = ()
-    drift: tuple[str, ...] = ()
-    columns: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def rows(self) -> int:
-        return sum(file.rows for file in self.files)
-
-    @property
-    def bytes(self) -> int:
-        return sum(file.bytes for file in self.files)
-
-    @property
-    def corrections(self) -> tuple[str, ...]:
-        """Paths of the files whose rows stand in the place of rejected ones."""
-        return tuple(file.path for file in self.files if file.corrects)
-
-    @property
-    def identities(self) -> frozenset[str]:
-        """Which files, with which content, the run sees."""
-        return frozenset(file.identity for file in self.files)
-
-    def without(self, known: frozenset[str]) -> BronzeTable:
-        """Return the table with only the files that are not `known`."""
-        return replace(self, files=tuple(f for f in self.files if f.identity not in known))
-
-    @property
-    def fingerprint(self) -> str:
-        """A hash of which files, with which content, the run sees."""
-        text = json.dumps(sorted(file.identity for file in self.files))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -211,6 +156,10 @@ def _listed_files(
                     f"{table.bronze_name}: batch {entry.batch_id} is not committed; left out"
                 )
                 continue
+            if entry.cleared:
+                key_of_file = f"{folder}/{entry.path}"
+                listed[key_of_file] = _Listed(key_of_file, entry, True, entry.bytes or 0)
+                continue
             found = resolve_listed(prefix, folder, entry.path, present)
             if found is None:
                 problems.append(
@@ -288,6 +237,8 @@ def _verified(
     if identity in known:
         file = BronzeFile(url, listed.entry.rows, listed.bytes, (), identity, path, listed.corrects)
         return BronzeTable(table.name, (file,))
+    if listed.entry.cleared:
+        return BronzeTable(table.name, (), (Problem("files_present", f"{name}: {url} {CLEARED}"),))
     if table.feed is not None:
         return _verified_lines(table, listed, url, path)
     try:

@@ -12,6 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+CLEARED = (
+    "was cleared by retention (bronze_days), and no release that this run can build on has seen "
+    "it; restore it from a backup, or run for a day, and by a specification, that a release has"
+)
 _CHUNK = 1 << 20
 
 

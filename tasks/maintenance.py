@@ -14,6 +14,7 @@ from pathlib import Path
 
 from blocks.lake import LAYER_ROOTS, Lake
 from blocks.store import Entry
+from tasks.bronze_retention import clear_bronze, list_bronze
 from tasks.contracts.errors import PublishConflictError
 from tasks.contracts.manifest import MANIFEST_NAME
 from tasks.contracts.release import Release
@@ -97,6 +98,7 @@ def take_stock(lake: Lake, spec: Spec) -> Holdings:
         snapshot_files=tuple(item for item in in_dims if item.key.endswith(".parquet")),
         pointed=frozenset(read_pointer(lake, pipeline).snapshots.items()),
         leftovers=tuple(_leftovers(lake, spec)),
+        bronze=tuple(list_bronze(lake, spec)),
     )
 
 
@@ -175,6 +177,8 @@ def _leftovers(lake: Lake, spec: Spec) -> Iterator[tuple[str, tuple[StoredObject
 
 def _delete(lake: Lake, spec: Spec, removals: Iterable[Removal]) -> None:
     for removal in removals:
+        if removal.kind == "bronze":
+            clear_bronze(lake, removal.name)
         for layer in ("control", *LAYER_ROOTS):
             store = lake.control if layer == "control" else lake.store_of(layer)
             keys = [item.key for item in removal.objects if item.layer == layer]

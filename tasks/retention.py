@@ -17,7 +17,7 @@ from typing import Literal
 from tasks.contracts.release import Release
 from tasks.contracts.spec import Retention
 
-Kind = Literal["release", "document", "result", "run", "snapshot", "leftover"]
+Kind = Literal["release", "document", "result", "run", "snapshot", "leftover", "bronze"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,21 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class BronzeFile:
+    """A file of landed bronze: what a release calls it (`identity`), and what lists it.
+
+    `is_cleared`: the manifest says already that it is not there any more.
+    """
+
+    table: str
+    identity: str
+    manifest: str
+    path: str
+    stored: StoredObject
+    is_cleared: bool = False
+
+
+@dataclass(frozen=True)
 class Holdings:
     """What a lake holds of one pipeline.
 
@@ -72,6 +87,7 @@ class Holdings:
     snapshot_files: tuple[StoredObject, ...] = ()
     pointed: frozenset[tuple[str, date]] = frozenset()
     leftovers: tuple[tuple[str, tuple[StoredObject, ...]], ...] = ()
+    bronze: tuple[BronzeFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,6 +137,7 @@ def what_goes(
             *snapshots,
             *_runs(holdings.runs, protected, edge),
             *_leftovers(holdings.leftovers, edge),
+            *_bronze(holdings, kept, retention, now=now, grace=grace),
         ),
         tuple(sorted(kept)),
     )
@@ -154,6 +171,34 @@ def retained_releases(
                 kept.add(number)
                 waiting.append(by_number[number])
     return frozenset(kept)
+
+
+def _bronze(
+    holdings: Holdings,
+    kept: frozenset[int],
+    retention: Retention,
+    *,
+    now: datetime,
+    grace: timedelta,
+) -> list[Removal]:
+    """Return the landed files that are past their days and that no run needs to read again.
+
+    Every release that stays has seen them: a run on top of whichever of them knows what they held.
+    """
+    retained = [release for release in holdings.releases if release.release in kept]
+    if retention.bronze_days is None or holdings.current is None or not retained:
+        return []
+    edge = now - max(timedelta(days=retention.bronze_days), grace)
+    reason = f"landed more than {retention.bronze_days} days ago, and every release has seen it"
+    return [
+        Removal("bronze", file.stored.key, reason, (file.stored,))
+        for file in holdings.bronze
+        if file.is_cleared
+        or (
+            file.stored.modified_at < edge
+            and all(file.identity in release.bronze.get(file.table, ()) for release in retained)
+        )
+    ]
 
 
 def _releases(holdings: Holdings, kept: frozenset[int]) -> list[Removal]:

@@ -35,6 +35,9 @@ class ManifestFile(BaseModel):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     bytes: int | None = None
     batch_id: str | None = Field(None, description="Set by this system: the batch that added it.")
+    cleared: bool = Field(
+        False, description="Set by this system: retention has deleted it; its rows are in silver."
+    )
 
 
 class Manifest(BaseModel):

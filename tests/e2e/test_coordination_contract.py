@@ -1,22 +1,31 @@
 """Whole coordination runs publish exactly what an independent reading of the contract gives."""
 
 import json
+import os
 from collections.abc import Callable
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.testing
 
+from blocks.lake import local_lake
+from cli.app import app
+from flows.run import RunFailedError
+from tasks.contracts.errors import ConfigurationError
+from tasks.maintenance import clear_up
+from tasks.specs import load_spec
 from tests.conftest import SHARED
 from tests.e2e.coordination_files import write_first_delivery, write_second_delivery
 from tests.integration.published import release_document, rows_of
 from tests.oracle import differences
-from tests.oracle.coordination import coordination_outputs, outputs_of
+from tests.oracle.coordination import coordination_documents, coordination_outputs, outputs_of
+from tests.oracle.coordination_gold import counted_tasks, kpi_document
 from tests.oracle.coordination_reader import read_feeds
 from tests.oracle.table import Table
 
-FIRST, SECOND = date(2026, 1, 8), date(2026, 1, 9)
+FIRST, SECOND, THIRD = (date(2026, 1, day) for day in (8, 9, 10))
 
 
 @pytest.fixture(scope="session")
@@ -114,12 +123,61 @@ def test_deliveries_give_the_contracts_rows_one_after_the_other(
     first = read_feeds(deliveries[0], datetime.combine(FIRST, time()))
     assert_equals(lake, outcome, outputs_of(first, FIRST))
 
+    # What every release has seen goes after its days; nobody needs it but who begins anew.
+    for path in (lake / "bronze").rglob("*.jsonl"):
+        os.utime(path, (path.stat().st_mtime - 100 * 86_400,) * 2)
+    swept = clear_up(
+        local_lake(lake), load_spec("coordination"), now=datetime.now(UTC), grace=timedelta(0)
+    )
+    cleared = {removal.name for removal in swept.removals if removal.kind == "bronze"}
+    assert len(cleared) > 10
+    assert all(f"ingested_at={FIRST}" in name for name in cleared)
+    assert not any((lake / "bronze" / name).exists() for name in cleared)
+    outcome = run_coordination(lake, THIRD)
+    assert_equals(lake, outcome, outputs_of(feeds, THIRD))
+    with pytest.raises(RunFailedError, match="was cleared by retention"):
+        run_coordination(lake, FIRST)
 
-def bronze_lines(lake: Path) -> dict[str, list[dict[str, Any]]]:
-    root = lake / "bronze" / "coordination"
-    return {
-        path.relative_to(root).parent.as_posix(): [
-            json.loads(line) for line in path.read_text().splitlines()
-        ]
-        for path in root.rglob("*.jsonl")
-    }
+
+def test_documents_are_those_of_the_contract(
+    run_coordination: Callable[..., Any], deliveries: tuple[Path, Path], tmp_path: Path
+) -> None:
+    lake = tmp_path / "lake"
+    run_coordination(lake, FIRST, deliveries[0])
+    expected = coordination_outputs(deliveries[0], FIRST)
+    wanted = coordination_documents(expected, FIRST)
+    folder = lake / "gold" / "coordination" / "documents"
+    found = {p.name: json.loads(p.read_text()) for p in folder.rglob("*-*.json")}
+    assert found.keys() == wanted.keys()
+    assert [name for name in wanted if not alike(found[name], wanted[name])] == []
+    page = (folder / "pages" / f"fleet-{FIRST:%Y%m%d}.html").read_text()
+    assert "<script" not in page and "http" not in page.replace("http-equiv", "")
+
+    command = typer.testing.CliRunner()
+    told = command.invoke(app, ["kpis", "--lake", str(lake), "--json"])
+    (kpis,) = (found[name] for name in found if name.startswith("kpis-"))
+    assert alike(json.loads(told.stdout), kpis)
+    tasks = counted_tasks(expected["silver.current_tasks"])
+    days = ["--start", "2026-01-02", "--end", "2026-01-05"]
+    told = command.invoke(app, ["kpis", *days, "--lake", str(lake), "--json"])
+    (some,) = kpi_document(tasks, date(2026, 1, 2), date(2026, 1, 5)).values()
+    assert alike(json.loads(told.stdout), some)
+    day = ["--run-date", "2026-01-02", "--lake", str(lake), "--json"]
+    told = command.invoke(app, ["master-report", "Security", *day])
+    assert alike(json.loads(told.stdout), found["security-20260102.json"])
+    told = command.invoke(app, ["daily", "--run-date", str(FIRST), "--lake", str(lake), "--json"])
+    assert alike(json.loads(told.stdout), found[f"daily-{FIRST:%Y%m%d}.json"])
+    told = command.invoke(app, ["master-report", "securty", *day])
+    assert isinstance(told.exception, ConfigurationError)
+    assert "did you mean 'security'" in str(told.exception)
+
+
+def alike(left: Any, right: Any) -> bool:
+    """Equal, members in order too; floats to the contract's tolerance."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        return list(left) == list(right) and all(alike(left[name], right[name]) for name in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(alike, left, right))
+    if isinstance(left, float) and isinstance(right, int | float):
+        return left == pytest.approx(right, rel=1e-9, abs=1e-9)
+    return bool(left == right)

@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 
 from tasks.contracts.release import PublishedFile, PublishedTable, Release, rolled_back
 from tasks.contracts.spec import Retention
-from tasks.retention import Holdings, RunFolder, Snapshot, StoredObject, Sweep, what_goes
+from tasks.retention import (
+    BronzeFile,
+    Holdings,
+    RunFolder,
+    Snapshot,
+    StoredObject,
+    Sweep,
+    what_goes,
+)
 
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -231,3 +239,54 @@ def test_current_latest_and_shown_snapshots_stay() -> None:
     assert gone[0].objects == (manifests[0], files[0])
     kept = what_goes(found, Retention(silver_days=30), now=later, grace=HOUR)
     assert kept.removals == ()
+
+
+def _landed(name: str, days_ago: int, now: datetime) -> BronzeFile:
+    key = f"bronze/{name}"
+    stored = StoredObject("bronze", key, f"/{key}", 1, now - timedelta(days=days_ago))
+    return BronzeFile("t", f"{key}|1|1|x", "bronze/_MANIFEST.json", name, stored)
+
+
+def _seeing(number: int, *files: BronzeFile) -> Release:
+    return Release(
+        pipeline="p",
+        release=number,
+        previous=number - 1 or None,
+        run_id=f"r{number}",
+        run_date=date(2024, 1, 1),
+        created_at=BEGIN,
+        spec_fingerprint="s",
+        bronze={"t": tuple(file.identity for file in files)},
+        tables={},
+    )
+
+
+def _cleared(
+    releases: list[Release], files: list[BronzeFile], bronze_days: int | None = 90
+) -> list[str]:
+    holdings = Holdings(
+        current=releases[-1].release if releases else None,
+        releases=tuple(releases),
+        listed=tuple(frozenset[str]() for _ in releases),
+        release_objects=tuple(
+            StoredObject("control", str(r.release), f"/{r.release}", 1, BEGIN) for r in releases
+        ),
+        bronze=tuple(files),
+    )
+    retention = Retention(bronze_days=bronze_days)
+    sweep = what_goes(holdings, retention, now=BEGIN, grace=HOUR)
+    return [removal.name for removal in sweep.removals if removal.kind == "bronze"]
+
+
+def test_bronze_goes_after_its_days_if_every_retained_release_has_seen_it() -> None:
+    old, older, young = (_landed(n, d, BEGIN) for n, d in (("a", 91), ("b", 400), ("c", 89)))
+    seen_by_all = [_seeing(1, old), _seeing(2, old, older, young)]
+    assert _cleared(seen_by_all, [old, older, young]) == ["bronze/a"]
+    assert _cleared(seen_by_all, [old, older, young], bronze_days=None) == []
+    assert _cleared([], [old]) == []
+    assert _cleared([_seeing(1, young)], [old, young]) == []
+
+
+def test_what_a_manifest_says_is_cleared_is_deleted_at_last() -> None:
+    begun = replace(_landed("a", 1, BEGIN), is_cleared=True)
+    assert _cleared([_seeing(1, begun)], [begun]) == ["bronze/a"]
