@@ -54,6 +54,11 @@ bench: setup ## Measure the pipelines beside plain DuckDB scripts
 ui: setup ## Serve Prefect's user interface on this machine, with a worker and everything deployed; PORT=4200
 	@$(BIN)/python -m cli.local_ui --port $(or $(PORT),4200)
 
+.PHONY: cube
+cube: setup ## Install Cube and serve the semantic layer; PORT=4000, ENV=local, MODE=production for tokens
+	@$(BIN)/python -m cli.cube_server --port $(or $(PORT),4000) $(if $(ENV),--env $(ENV)) \
+		$(if $(filter production,$(MODE)),--production)
+
 .PHONY: lock
 lock: setup ## Resolve requirements.lock anew from pyproject.toml
 	@printf '# Made by `make lock` from pyproject.toml and requirements-setup.in; do not edit.\n' > $(VENV)/new.lock

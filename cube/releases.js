@@ -62,17 +62,20 @@ class Lake {
       const pointer = JSON.parse(bytes);
       const known = this.known.get(pipeline);
       if (known?.version === pointer.sha256) return known;
-      const place = path.join(this.control, pipeline, '_releases', `${pointer.release}.json`);
-      const document = await readFile(place);
-      if (document !== null && sha256(document) === pointer.sha256) {
-        const found = { version: pointer.sha256, document: JSON.parse(document) };
-        this.known.set(pipeline, found);
-        return found;
+      const place = path.join(this.control, pipeline, '_releases', String(pointer.release));
+      // Beside its place lies a document whose place was taken when it was published.
+      for (const file of [`${place}.json`, `${place}.${pointer.sha256.slice(0, 16)}.json`]) {
+        const document = await readFile(file);
+        if (document !== null && sha256(document) === pointer.sha256) {
+          const found = { version: pointer.sha256, document: JSON.parse(document) };
+          this.known.set(pipeline, found);
+          return found;
+        }
       }
-      // The pointer has moved on meanwhile, or an erasure is replacing the document.
+      // The pointer has moved on meanwhile.
       await new Promise((resume) => setTimeout(resume, PAUSE_MS));
     }
-    throw new Error(`${pipeline}: the pointer does not fit its release; see ${this.control}`);
+    throw new Error(`${pipeline}: no release is the one that the pointer names; see ${this.control}`);
   }
 
   /** Return SQL that stands for a gold table: exactly the files that the release lists. */
