@@ -26,6 +26,7 @@ _DOMAIN = "erased.invalid"
 _FEWEST = 6  # characters of a value that is told from others in free text
 _FEWEST_OWN = 3
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+_REGION = re.compile(r",\s*([A-Z]{2})\s+\d{5}\b", re.IGNORECASE)  # figures by region stand
 _MASK = re.compile(r"[0-9a-f]{64}")
 _TELLING = ("email", "phone", "address")  # by these a person is known wherever they stand
 
@@ -159,7 +160,8 @@ class Subject:
             return self.masked(f"{self.stand_in}@{_DOMAIN}" if kind == "email" else self.stand_in)
         if kind == "email" and _EMAIL.fullmatch(text.strip()):
             return f"{self.stand_in}@{_DOMAIN}"
-        return self.stand_in
+        region = _REGION.search(text) if kind == "address" else None
+        return f"{self.stand_in}, {region[1]} 00000" if region else self.stand_in
 
     def in_text(self, text: str, *, line: bool = False) -> str:
         """Return free text with the person's values replaced, or `text` itself."""
