@@ -88,6 +88,7 @@ class _Progress:
     shown: set[tuple[str, str]] = field(default_factory=set)
     changed: int = 0
     left_out: dict[str, str] = field(default_factory=dict)
+    is_behind: bool = False  # some tables show a newer release, and have no tag of this one
 
 
 def sync(lake: Lake, settings: Settings, pipeline: str) -> Synced:
@@ -145,7 +146,8 @@ def _show(lake: Lake, settings: Settings, release: Release) -> _Progress:
         for table in tables_left(tables.names(), progress.shown):
             if table.full_name not in progress.left_out:
                 worker.empty(table)
-        tables.say_shown(release.release, release.run_id)
+        if not progress.is_behind:
+            again(lambda: tables.say_shown(release.release, release.run_id))
     return progress
 
 
@@ -208,6 +210,7 @@ class _Worker:
         """Show a snapshot that lists the files already, if there is one."""
         number, state = self._release.release, loaded.state
         if state.newest > number and self._is_ahead(state.newest):
+            self._progress.is_behind = True
             self._progress.shown.add((wanted.namespace, wanted.name))
             return True
         snapshot = shown_before(wanted, state)
