@@ -66,10 +66,16 @@ def dirty_lake(dirty_run: tuple[Path, Any], tmp_path: Path) -> Path:
     return shutil.copytree(dirty_run[0], tmp_path / "lake")
 
 
+def done(*arguments: str) -> str:
+    """What a command prints."""
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
 def medallion(*arguments: str) -> Any:
     """What a command answers with `--json`."""
-    result = CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False)
-    return json.loads(result.stdout)
+    return json.loads(done(*arguments, "--json"))
 
 
 def found_in(tables: dict[str, Any], name: str, columns: list[str]) -> tuple[list[str], list[Any]]:
@@ -110,11 +116,11 @@ def assert_equals_contract(
 
 def write_files(folder: Path, delivery: Delivery) -> Path:
     folder.mkdir()
-    for name, columns in COLUMNS.items():
+    for name, rows in delivery.items():
         with (folder / f"{name}.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, columns)
+            writer = csv.DictWriter(file, COLUMNS[name])
             writer.writeheader()
-            writer.writerows(delivery.get(name, []))
+            writer.writerows(rows)
     return folder
 
 
@@ -174,7 +180,10 @@ def test_a_run_on_unchanged_input_carries_everything_over(
 def test_what_comes_later_corrects_and_completes(
     run_retail: Callable[..., Any], dirty_lake: Path, dirty_files: Path, tmp_path: Path
 ) -> None:
-    """A later copy wins, a newer invalid one does not, and an orphan's parent arrives."""
+    """A later copy wins, a newer invalid one does not, and an orphan's parent arrives.
+
+    Products have nothing new and stay as they were released.
+    """
     first = own_files(dirty_files)
     orders = [row for row in first["raw_orders"] if row["order_id"]]
     copies = [{**row, "status": "failed", "total_amount": "1"} for row in orders[:20]]
@@ -184,13 +193,42 @@ def test_what_comes_later_corrects_and_completes(
             {**dict.fromkeys(COLUMNS["raw_customers"]), "customer_id": "C-nobody", "name": "Found"}
         ],
         "raw_orders": copies,
-        "raw_products": [{**dict.fromkeys(COLUMNS["raw_products"]), "product_id": "P-nothing"}],
-        "raw_order_items": [],
     }
     more = write_files(tmp_path / "more", second)
     outcome = run_retail(dirty_lake, RUN_DATE, more)
     assert outcome.record.built_on == 1
     assert_equals_contract(dirty_lake, outcome, [first, second], RUN_DATE)
+    kept = {e.table: e.rows_carried == e.rows_out for e in outcome.record.tables}
+    assert kept["silver.stg_products"]
+    assert not kept["silver.stg_orders"]
+    before = silver_counts(outcome)["silver.stg_products"]
+    correct_a_price(dirty_lake, tmp_path / "prices.csv")
+    after = silver_counts(run_retail(dirty_lake, RUN_DATE))["silver.stg_products"]
+    assert after == (before[0] + 1, before[1] + 1, before[2] - 1, before[3] + 1)
+
+
+def silver_counts(outcome: Any) -> dict[str, tuple[int, ...]]:
+    return {
+        entry.table: (entry.rows_in, entry.rows_out, entry.quarantined, entry.superseded)
+        for entry in outcome.record.tables
+        if entry.layer == "silver"
+    }
+
+
+def correct_a_price(lake: Path, path: Path) -> None:
+    """Put a price right that was none, of a product that has no other row."""
+    call = ("quarantine", "retail", "raw_products")
+    done(*call, "export", str(path), "--reason", "invalid_price", "--lake", str(lake))
+    known = "select product_id from silver.stg_products"
+    rows = medallion("query", "retail", known, "--lake", str(lake))["rows"]
+    with path.open(newline="") as file:
+        found = list(csv.DictReader(file))
+    row = next(row for row in found if [row["product_id"]] not in rows)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(row))
+        writer.writeheader()
+        writer.writerow({**row, "price": "1.00"})
+    done(*call, "replay", str(path), "--by", "a test", "--lake", str(lake))
 
 
 @pytest.mark.slow

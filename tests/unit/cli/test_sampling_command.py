@@ -93,6 +93,16 @@ def test_an_unknown_pipeline_and_a_folder_that_cannot_be(tmp_path: Path):
     assert isinstance(blocked.exception, ConfigurationError)
 
 
+def test_retail_is_one_csv_file_a_table(tmp_path: Path):
+    out = tmp_path / "s"
+    call = ("retail", "--orders=50", "--days=2", "--out", str(out))
+    document = json.loads(sample(*call, "--dirt=0", "--json").stdout)
+    assert document["rows"]["raw_orders"] == 50
+    assert sorted(path.stem for path in out.iterdir()) == sorted(document["rows"])
+    refused = sample(*call, "--format=csv")
+    assert "--format belongs to the sample of ecommerce" in str(refused.exception)
+
+
 def test_a_pipeline_without_a_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("tasks.specs.known_pipelines", lambda: ["ecommerce", "other"])
     result = sample("other", "--out", str(tmp_path / "s"))
