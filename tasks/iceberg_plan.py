@@ -60,7 +60,7 @@ def bronze_tables(release: Release, root: str, prefix: str) -> list[WantedTable]
     for identity in sorted({i for identities in release.bronze.values() for i in identities}):
         key, rows, size, _ = identity.rsplit("|", 3)
         table, *folders = key.removeprefix(prefix).split("/")[:-1] or [""]
-        if not is_name(table) or not key.endswith(".parquet"):
+        if not is_name(table) or key.endswith(".jsonl"):
             continue  # lines of JSON are in no catalog
         column, _, value = (folders or [""])[-1].partition("=")
         columns.setdefault(table, set()).add(column if value else "")

@@ -69,7 +69,7 @@
         when regexp_full_match({{ text }}, '[0-9]+')
             then {{ epoch_moment('try_cast(' ~ text ~ ' as decimal(38, 0))', text, is_string(value)) }}
         when not {{ is_string(value) }} and try_cast({{ text }} as double) >= 1e9
-            then {{ epoch_moment('cast(try_cast(' ~ text ~ ' as double) as decimal(38, 6))', text, 'true') }}
+            then {{ epoch_moment('try_cast(try_cast(' ~ text ~ ' as double) as decimal(38, 6))', text, 'true') }}
     end
 {%- endmacro %}
 
