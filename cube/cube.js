@@ -23,12 +23,17 @@ const lake = new Lake({
 });
 
 module.exports = {
-  // A request sees the releases that are current when it comes in, and no other ones: the model is
-  // compiled for them. Results and rollups are found by their SQL, which names the files.
-  extendContext: () => lake.current(),
-  contextToAppId: async ({ version }) => version ?? (await lake.current()).version,
-  scheduledRefreshContexts: async () => [{ securityContext: {}, ...(await lake.current()) }],
-  compilerCacheSize: 8,
+  // Every request asks for it. When a pointer has moved, the model is compiled anew; results and rollups
+  // are found by their SQL, which names files, so that none is of another release.
+  schemaVersion: () => lake.follow(),
+  // The model finds the lake in COMPILE_CONTEXT, a copy of this object at each compilation: what one
+  // compilation reads is of one moment. No other option gives the model the same for everybody.
+  contextToAppId: (context) => {
+    const seen = { get: () => lake.seen, enumerable: true, configurable: true };
+    Object.defineProperty(context, 'lake', seen);
+    return 'medallion';
+  },
+  scheduledRefreshContexts: () => [{ securityContext: {} }],
 
   driverFactory: () => ({ type: 'duckdb', initSql: "SET TimeZone = 'UTC'" }),
 
