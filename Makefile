@@ -46,9 +46,10 @@ typecheck: setup ## Check the types
 	$(BIN)/mypy
 
 .PHONY: bench
-bench: setup ## Measure the pipelines beside plain DuckDB scripts
+bench: setup ## Measure the pipelines beside plain DuckDB scripts and jq
 	$(BIN)/python -m benchmarks.ecommerce
 	$(BIN)/python -m benchmarks.clickstream
+	$(BIN)/python -m benchmarks.coordination
 
 .PHONY: ui
 ui: setup ## Serve Prefect's user interface on this machine, with a worker and everything deployed; PORT=4200

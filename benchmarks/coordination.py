@@ -77,7 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tasks", type=int, nargs="+", default=[1_000, 10_000, 100_000, 1_000_000])
     parser.add_argument("--rounds", type=int, default=3, help="of the largest size there is one")
-    parser.add_argument("--memory-limit", default="1GB")
+    parser.add_argument("--memory-limit", default="300MB")
     given = parser.parse_args()
     if shutil.which("jq") is None:
         sys.exit("jq is not there: apt-get install jq")
