@@ -77,7 +77,7 @@ lock: setup ## Resolve requirements.lock anew from pyproject.toml
 
 .PHONY: clean
 clean: ## Remove .venv and everything that tools have cached
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov dbt/target dbt/logs
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov dbt/target dbt/logs cube/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first interpreter that is new enough and can make environments; `make setup PYTHON=/path/to/python` to choose.
