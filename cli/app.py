@@ -14,6 +14,7 @@ from cli import (
     automating,
     backfilling,
     compiling,
+    documenting,
     environments,
     maintaining,
     planning,
@@ -41,6 +42,7 @@ watching.register(app)
 maintaining.register(app)
 syncing.register(app)
 subjects.register(app)
+documenting.register(app)
 reading.register(app)
 environments.register(app)
 automating.register(app)

@@ -341,6 +341,7 @@ class Spec(_Entry):
 
     pipeline: Name
     description: str = ""
+    owner: str = Field("", description="Who answers for the data; shown in the data dictionary.")
     tables: Annotated[tuple[Table, ...], Field(min_length=1)]
     dimensions: tuple[Dimension, ...] = ()
     transforms: tuple[Transform, ...] = ()
