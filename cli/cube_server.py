@@ -131,12 +131,20 @@ def install(project: Path) -> None:
 
 def install_packages(project: Path) -> None:
     """Install the locked packages into `project/node_modules`; raises CubeError."""
-    lock = hashlib.sha256((project / "package-lock.json").read_bytes()).hexdigest()
-    stamp = project / "node_modules" / f".installed-{lock[:16]}"
-    if not stamp.exists():
+    if not has_packages(project):
         say("Installing the packages of cube/package-lock.json ...")
         npm(project, "ci", "--ignore-scripts")
-        stamp.touch()
+        _stamp(project).touch()
+
+
+def has_packages(project: Path) -> bool:
+    """Tell whether the packages of the lock, as it is now, are installed in `project`."""
+    return _stamp(project).exists()
+
+
+def _stamp(project: Path) -> Path:
+    lock = hashlib.sha256((project / "package-lock.json").read_bytes()).hexdigest()
+    return project / "node_modules" / f".installed-{lock[:16]}"
 
 
 def npm(project: Path, *words: str) -> None:

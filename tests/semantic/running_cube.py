@@ -28,12 +28,21 @@ import pytest
 import requests
 
 from blocks.settings import load_settings
-from cli.cube_server import PROJECT, SERVER, CubeError, cube_variables, install_packages
+from cli.cube_server import (
+    PROJECT,
+    SERVER,
+    CubeError,
+    cube_variables,
+    has_packages,
+    install_packages,
+)
 from cli.local_ui import is_taken
 
 STAND_IN = Path(__file__).parent / "native_stand_in.js"
 SECRET = "a key that only the tests know, long enough"
 START_SECONDS, ANSWER_SECONDS = 120, 120
+# A machine without a registry is to find that out soon.
+IMPATIENT = {"npm_config_fetch_retries": "1", "npm_config_fetch_timeout": "30000"}
 
 
 def installed_packages() -> Path:
@@ -44,18 +53,25 @@ def installed_packages() -> Path:
     for name in ("node", "npm"):
         if shutil.which(name) is None:
             pytest.skip(f"{name} is not installed: Cube cannot be run here")
+    if has_packages(PROJECT):
+        return PROJECT / "node_modules"
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "medallion-flows"
     lock = (PROJECT / "package-lock.json").read_bytes()
     folder = cache / f"cube-{hashlib.sha256(lock).hexdigest()[:16]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json", ".npmrc"):
-        shutil.copy(PROJECT / name, folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json", ".npmrc"):
+            shutil.copy(PROJECT / name, folder)
+    except OSError as error:
+        pytest.skip(f"Cube's packages cannot be kept here: {error}")
+    for name, value in IMPATIENT.items():
+        os.environ.setdefault(name, value)
     with (folder / "lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         try:
             install_packages(folder)
         except CubeError as error:
-            pytest.skip(f"Cube's packages cannot be installed here: {error}")
+            pytest.skip(f"Cube's packages cannot be installed here: {str(error).splitlines()[0]}")
     return folder / "node_modules"
 
 

@@ -262,7 +262,7 @@ def test_a_region_sees_its_own_rows(cube: Cube, name: str, groups: list[str]) ->
 
 
 def test_what_has_no_region_is_closed_to_who_sees_regions_only(cube: Cube) -> None:
-    for asked in ("ProductPerformance.revenue", "RetailDays.sales"):
+    for asked in ("ProductPerformance.revenue", "RetailDays.sales", "FinanceRevenue.orders"):
         query = {"query": {"measures": [asked]}}
         assert cube.post("cubejs-api/v1/load", query, {"regions": ["north"]}).status_code >= 400
         assert cube.post("cubejs-api/v1/load", query).ok
@@ -270,8 +270,9 @@ def test_what_has_no_region_is_closed_to_who_sees_regions_only(cube: Cube) -> No
 
 @pytest.mark.parametrize("claims", [{"regions": []}, {"regions": "north"}, {"groups": "privacy"}])
 def test_claims_that_make_no_sense_open_nothing(cube: Cube, claims: dict[str, Any]) -> None:
-    asked = {"query": {"measures": [f"{ORDERS}.revenue"]}}
-    assert cube.post("cubejs-api/v1/load", asked, claims).status_code >= 400
+    for figure in (f"{ORDERS}.revenue", "Visitors.visitors"):
+        asked = {"query": {"measures": [figure]}}
+        assert cube.post("cubejs-api/v1/load", asked, claims).status_code >= 400
 
 
 @pytest.mark.parametrize("path", ["cubejs-api/v1/load", "cubejs-api/graphql", "cubejs-api/v1/meta"])

@@ -20,6 +20,7 @@ CUBES: dict[str, tuple[str, dict[str, Any]]] = {
     for cube in yaml.safe_load(file.read_text())["cubes"]
 }
 VIEWS = yaml.safe_load((MODEL / "views/retail.yml").read_text())["views"]
+KINDS = ("analyst", "privacy")
 each_cube = pytest.mark.parametrize("name", CUBES)
 
 
@@ -72,6 +73,18 @@ def test_masked_columns_of_gold_are_masked_for_all_but_privacy(name: str) -> Non
             assert {*told} <= {*hidden}
     for rollup in cube.get("pre_aggregations", []):
         assert not {*told} & {*rollup.get("dimensions", [])}
+
+
+@each_cube
+def test_who_is_in_no_group_sees_nothing_and_regions_bind_where_there_are_any(name: str) -> None:
+    cube = CUBES[name][1]
+    assert cube["access_policy"]
+    for policy in cube["access_policy"]:
+        groups = [*policy.get("groups", []), *([policy["group"]] if "group" in policy else [])]
+        assert {*groups} <= {f"{kind}{of}" for kind in KINDS for of in ("", "_of_regions")}
+        of_regions = [group.endswith("_of_regions") for group in groups]
+        assert len({*of_regions}) == 1
+        assert ("filters" in policy["row_level"]) == of_regions[0]
 
 
 @each_cube
