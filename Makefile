@@ -60,6 +60,10 @@ cube: setup ## Install Cube and serve the semantic layer; PORT=4000, ENV=local, 
 	@$(BIN)/python -m cli.cube_server --port $(or $(PORT),4000) $(if $(ENV),--env $(ENV)) \
 		$(if $(filter production,$(MODE)),--production)
 
+.PHONY: docs
+docs: setup ## Write the data dictionary, with dbt's documentation, to data-dictionary/
+	$(BIN)/medallion dictionary --out data-dictionary
+
 .PHONY: lock
 lock: setup ## Resolve requirements.lock anew from pyproject.toml
 	@printf '# Made by `make lock` from pyproject.toml and requirements-setup.in; do not edit.\n' > $(VENV)/new.lock

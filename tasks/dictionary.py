@@ -24,6 +24,17 @@ from tasks.sql_lineage import lineage_of_models
 from tasks.transform_inputs import read_seed
 from tasks.transform_lineage import transform_lineage
 
+_AUDIT: Mapping[str, str] = {
+    "batch_id": "The batch that brought the row.",
+    "ingestion_ts": "When the row was ingested, UTC.",
+    "ingestion_dt": "The day on which the row was ingested.",
+    "event_id": "Names the row as it was delivered.",
+    "source_file": "The file that the row came in.",
+    "source_line": "The line of that file.",
+    "source_row": "The record of that file.",
+    "raw_line": "A line that could not be parsed, whole.",
+    "quarantine_reasons": "Every rule that the row broke.",
+}
 _ANY_DAY = date(2024, 1, 31)
 _POLARS: Mapping[str, pl.DataType] = {
     "string": pl.String(),
@@ -112,7 +123,27 @@ def dictionary(spec: Spec, models: Iterable[DocumentedModel]) -> list[Dictionary
                 ),
             )
         )
-    return _with_feeds(tables)
+    return _with_feeds(_with_meanings(spec, tables))
+
+
+def _with_meanings(spec: Spec, tables: Sequence[DictionaryTable]) -> list[DictionaryTable]:
+    """Fill gaps: a column means what that of its name does which it is made of, or is read as."""
+    said = {(t.name, c.name): c.meaning for t in tables for c in t.columns if c.meaning}
+    found = []
+    for table in tables:
+        held = _table_of(spec, table.name)
+        beside = [f"silver.{held.name}"] if held is not None else []
+        columns = []
+        for column in table.columns:
+            made_of = [s.rpartition(".")[0] for s in column.sources]
+            near = [*beside, *(name for name in made_of)]
+            meant = next((said[n, column.name] for n in near if (n, column.name) in said), "")
+            meaning = column.meaning or meant or _AUDIT.get(column.name, "")
+            if meaning:
+                said[table.name, column.name] = meaning
+            columns.append(replace(column, meaning=meaning))
+        found.append(replace(table, columns=tuple(columns)))
+    return found
 
 
 def _with_feeds(tables: Sequence[DictionaryTable]) -> list[DictionaryTable]:
