@@ -45,6 +45,36 @@ def silver_pii_gate(
     return _judged(spec, "silver", table, table, _sampled(mirror.paths(files)), mode)
 
 
+def gold_pii_gate(
+    spec: Spec, table: str, mirror: Mirror, published: PublishedTable, mode: GateMode
+) -> GateResult:
+    """Judge whether a gold table shows what is to be masked, or what nobody has declared.
+
+    Only what the specification says that gold keeps may stand there in clear.
+    """
+    files = _spread([file for file in published.files if file.rows])
+    kept = {
+        name
+        for entry in spec.pii
+        if entry.gold_policy == "keep"
+        for name in (entry.column, *entry.gold_columns)
+    }
+    sample = _sampled(mirror.paths(files))
+    found = {c: kind for c, kind in detected(table, sample).items() if c not in kept}
+    told = ", ".join(f"{column} ({kind})" for column, kind in found.items())
+    return judged(
+        "gold",
+        table,
+        "clear_pii",
+        passed=not found,
+        observed=len(found),
+        threshold=0,
+        mode=mode,
+        message=f"{table}: {told} of gold seems to tell who a person is, in clear; list it under "
+        f"gold_columns of pii in the specification of {spec.pipeline}",
+    )
+
+
 def declared_columns(spec: Spec, table: str) -> frozenset[str]:
     """Return the columns of silver `table` that the specification says to tell who a person is."""
     return frozenset(

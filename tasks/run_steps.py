@@ -30,6 +30,7 @@ from tasks.gold import (
     reconciliation_gates,
 )
 from tasks.logic_fingerprint import logic_fingerprint
+from tasks.pii_gates import gold_pii_gate
 from tasks.releases import Current, missing_files, next_number, publish
 from tasks.repeated_runs import was_published_meanwhile
 from tasks.run_planning import inspect, look_for_base, make_plan, settle
@@ -114,7 +115,8 @@ def build_gold_models(state: RunState) -> GoldBuild:
 @task(task_run_name="gold {fact}", cache_policy=NO_CACHE, persist_result=False)
 def register_fact(state: RunState, fact: str, made: GoldBuild) -> None:
     """Describe one fact and judge it."""
-    entry = next(f for f in state.run.spec.gold if f.name == fact)
+    run = state.run
+    entry = next(f for f in run.spec.gold if f.name == fact)
     name, change = f"gold.{fact}", made.changes[fact]
     reused = state.reused.get(name)
     if reused is None:
@@ -123,6 +125,7 @@ def register_fact(state: RunState, fact: str, made: GoldBuild) -> None:
     else:
         table, change = reused.tables[name], reused.change
     gates = judge_fact(entry, table, made.nodes)
+    gates.append(gold_pii_gate(run.spec, fact, run.mirror, table, run.settings.gates))
     keep_result(state, name, {name: table}, change, gates)
     state.tables[name] = table
     state.changes[name] = change

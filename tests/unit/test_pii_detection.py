@@ -16,8 +16,18 @@ from tasks.contracts.errors import BronzeError
 from tasks.contracts.spec import Spec
 from tasks.gates import enforce
 from tasks.masking import masked
+from tasks.mirror import Mirror
 from tasks.pii_detection import detected
-from tasks.pii_gates import CHECK, FILES, ROWS, _sampled, bronze_pii_gate, declared_columns
+from tasks.pii_gates import (
+    CHECK,
+    FILES,
+    ROWS,
+    _sampled,
+    bronze_pii_gate,
+    declared_columns,
+    gold_pii_gate,
+)
+from tasks.published_files import describe_table
 from tasks.sample_data.retail import write_retail
 from tasks.specs import load_spec
 from tests.unit.spec_documents import SHOP
@@ -131,6 +141,21 @@ def test_what_is_not_declared_is_reported_and_stops_a_strict_run(tmp_path: Path)
     assert bronze_pii_gate(known, table, "strict").status == "pass"
 
 
+def test_gold_shows_nobody_in_clear(tmp_path: Path) -> None:
+    lake = local_lake(tmp_path)
+    clear = {"customer_email": ["a@b.example"], "customer_id": ["C-1"], "city": ["Ely"]}
+    masks = {"customer_email": [masked("a@b.example", b"key")], "customer_id": ["C-1"]}
+    judged = []
+    for number, columns in enumerate((clear, masks)):
+        path = tmp_path / "gold" / "retail" / str(number) / "part-0.parquet"
+        path.parent.mkdir(parents=True)
+        pq.write_table(pa.table(columns), path)
+        table = describe_table(lake.gold, "gold", f"retail/{number}")
+        judged.append(gold_pii_gate(load_spec("retail"), "orders", Mirror(lake), table, "strict"))
+    assert [gate.status for gate in judged] == ["fail", "pass"]
+    assert "customer_email (email)" in judged[0].message
+
+
 def test_a_sample_is_bounded_and_stands_broken_files(tmp_path: Path) -> None:
     paths = []
     for number in range(9):
@@ -166,4 +191,6 @@ def test_shipped_pipelines_found_nothing_undeclared(small_lake: Path) -> None:
     record = read_record(lake, "ecommerce", run_ids(lake, "ecommerce")[0])
     found = [gate for gate in record.gates if gate.check == CHECK]
     assert {gate.layer for gate in found} == {"bronze", "silver"}
+    found += [gate for gate in record.gates if gate.check == "clear_pii"]
+    assert {gate.layer for gate in found} == {"bronze", "silver", "gold"}
     assert [gate.message for gate in found if gate.status != "pass"] == []
