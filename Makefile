@@ -58,7 +58,7 @@ ui: setup ## Serve Prefect's user interface on this machine, with a worker and e
 .PHONY: cube
 cube: setup ## Install Cube and serve the semantic layer; PORT=4000, ENV=local, MODE=production for tokens
 	@$(BIN)/python -m cli.cube_server --port $(or $(PORT),4000) $(if $(ENV),--env $(ENV)) \
-		$(if $(filter production,$(MODE)),--production)
+		$(if $(filter production,$(MODE)),--production) $(if $(COPIES),--copies $(COPIES))
 
 .PHONY: docs
 docs: setup ## Write the data dictionary, with dbt's documentation, to data-dictionary/

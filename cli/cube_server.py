@@ -11,18 +11,21 @@ import argparse
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from blocks.lake_places import is_url
 from blocks.settings import Settings, load_settings
 from tasks.child_processes import ROOT
 from tasks.contracts.errors import ConfigurationError, MedallionError
+from tasks.specs import known_pipelines
 
 PROJECT = ROOT / "cube"
 PORT = 4000
+FOLLOW_SECONDS = 5
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 SECRET_LENGTH = 32
 SERVER = ("node_modules/@cubejs-backend/server/bin/server", "server")
@@ -44,43 +47,93 @@ class CubeError(MedallionError):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Install Cube where needed, then become it; the exit status is of what kept it from that."""
+    """Install Cube where needed and serve until it ends; returns the exit status."""
     parser = argparse.ArgumentParser(prog="make cube", description=__doc__)
     parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--env", help="environment; else $MEDALLION_ENV, else local")
     parser.add_argument("--production", action="store_true", help="JWT, whatever the environment")
+    parser.add_argument("--copies", type=Path, help="folder for copies of gold in buckets")
     given = parser.parse_args(arguments)
     try:
         settings = load_settings(given.env)
         production = given.production or settings.environment != "local"
-        variables = cube_variables(settings, os.environ, port=given.port, production=production)
+        roots = served_roots(settings, given.copies)
+        variables = cube_variables(roots, os.environ, port=given.port, production=production)
         node = program("node")
         install(PROJECT)
+        follow = follower(settings, roots)
+        Path(roots["preaggregations"]).mkdir(parents=True, exist_ok=True)
+        host = variables["MEDALLION_CUBE_HOST"]
+        who = "for tokens" if production else "open to you"
+        say(f"Cube at http://{host}:{given.port}/, {who}")
+        return serve([node, *SERVER], variables, follow)
     except MedallionError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_status
-    Path(variables["CUBEJS_DB_DUCKDB_DATABASE_PATH"]).parent.mkdir(parents=True, exist_ok=True)
-    host = variables["MEDALLION_CUBE_HOST"]
-    say(f"Cube at http://{host}:{given.port}/, " + ("for tokens" if production else "open to you"))
-    os.chdir(PROJECT)
-    os.execve(node, [node, *SERVER], variables)  # noqa: S606 - Cube takes this process's place
+
+
+def serve(
+    command: Sequence[str], variables: Mapping[str, str], follow: Callable[[], object] | None
+) -> int:
+    """Run Cube until it ends, or a signal ends it; call `follow` every few seconds meanwhile."""
+    process = subprocess.Popen(command, cwd=PROJECT, env=variables)  # noqa: S603 - Cube
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: process.terminate())
+    while True:
+        try:
+            return process.wait(FOLLOW_SECONDS if follow else None)
+        except subprocess.TimeoutExpired:
+            _followed(follow)
+
+
+def _followed(follow: Callable[[], object] | None) -> None:
+    """Follow the lake; where it cannot be read, what was copied last is served on."""
+    try:
+        if follow is not None:
+            follow()
+    except (MedallionError, OSError) as error:
+        sys.stderr.write(f"warning: gold could not be copied, and stays as it was: {error}\n")
+
+
+def served_roots(settings: Settings, copies: Path | None) -> dict[str, str]:
+    """Return where Cube finds each layer that it needs: folders, of the lake or of copies.
+
+    Raises ConfigurationError where the lake is in buckets and nobody said where copies go.
+    """
+    roots = settings.places.layer_roots()
+    needed = {layer: roots[layer] for layer in ("control", "gold", "preaggregations")}
+    if not any(map(is_url, needed.values())):
+        return {layer: absolute(root) for layer, root in needed.items()}
+    if copies is None:
+        raise ConfigurationError(
+            f"lake.control: {roots['control']} is a bucket, and Cube reads folders; name one that "
+            "follows it: make cube COPIES=folder"
+        )
+    found = {"control": copies, "gold": copies / "gold", "preaggregations": copies / "rollups"}
+    return {layer: absolute(str(root)) for layer, root in found.items()}
+
+
+def follower(settings: Settings, roots: Mapping[str, str]) -> Callable[[], object] | None:
+    """Copy gold once where the lake is in buckets, and return what copies it again."""
+    own = settings.places.layer_roots()
+    if all(roots[layer] == absolute(own[layer]) for layer in ("control", "gold")):
+        return None
+    from cli.gold_copies import copy_gold  # noqa: PLC0415 - stores are slow to import
+
+    lake, folder, pipelines = settings.lake(), Path(roots["control"]), known_pipelines()
+    say("Copying gold of the current releases ...")
+    copy_gold(lake, folder, pipelines)
+    return lambda: copy_gold(lake, folder, pipelines)
 
 
 def cube_variables(
-    settings: Settings, variables: Mapping[str, str], *, port: int, production: bool
+    roots: Mapping[str, str], variables: Mapping[str, str], *, port: int, production: bool
 ) -> dict[str, str]:
     """Return the variables to start Cube with: those of this process, places, and how it serves.
 
-    Raises ConfigurationError where the lake is no folder, where production has nothing to check
-    tokens by, and where an open server would be reached from elsewhere.
+    `roots` are those of `served_roots`. Raises ConfigurationError where production has nothing to
+    check tokens by, and where an open server would be reached from elsewhere.
     """
-    roots = settings.places.layer_roots()
-    for layer in ("control", "gold", "preaggregations"):
-        if is_url(roots[layer]):
-            raise ConfigurationError(
-                f"lake.{layer}: {roots[layer]} is a bucket, and Cube here reads folders; mount or "
-                "mirror it, and name the folder with MEDALLION_LAKE"
-            )
     host = variables.get("MEDALLION_CUBE_HOST", LOOPBACK[0])
     if production:
         _check_tokens(variables)
@@ -97,9 +150,9 @@ def cube_variables(
         "TZ": "UTC",
         "PORT": str(port),
         "MEDALLION_CUBE_HOST": host,
-        "MEDALLION_CONTROL_ROOT": absolute(roots["control"]),
-        "MEDALLION_GOLD_ROOT": absolute(roots["gold"]),
-        "CUBEJS_DB_DUCKDB_DATABASE_PATH": f"{absolute(roots['preaggregations'])}/cube.duckdb",
+        "MEDALLION_CONTROL_ROOT": roots["control"],
+        "MEDALLION_GOLD_ROOT": roots["gold"],
+        "CUBEJS_DB_DUCKDB_DATABASE_PATH": f"{roots['preaggregations']}/cube.duckdb",
     }
 
 
@@ -175,7 +228,7 @@ def absolute(root: str) -> str:
 
 
 def say(text: str) -> None:
-    """Tell what goes on; at once, since Cube takes this process's place."""
+    """Tell what goes on, at once."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

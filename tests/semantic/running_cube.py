@@ -35,6 +35,7 @@ from cli.cube_server import (
     cube_variables,
     has_packages,
     install_packages,
+    served_roots,
 )
 from cli.local_ui import is_taken
 
@@ -134,7 +135,7 @@ def running_cube(lake: Path, folder: Path, packages: Path) -> Iterator[Cube]:
         "TZ": "America/Sao_Paulo",  # wherever it runs, days are those of UTC
     }
     settings = load_settings("local", variables={}, lake_root=lake)
-    variables = cube_variables(settings, given, port=port, production=True)
+    variables = cube_variables(served_roots(settings, None), given, port=port, production=True)
     (lake / "preaggregations").mkdir(exist_ok=True)
     log = folder / "cube.log"
     with log.open("wb") as output:

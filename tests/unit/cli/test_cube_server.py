@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from blocks.settings import load_settings
-from cli.cube_server import PROJECT, cube_variables, install_packages, program
+from cli.cube_server import PROJECT, cube_variables, install_packages, program, served_roots
 from tasks.contracts.errors import ConfigurationError
 
 KEY = {"CUBEJS_API_SECRET": "0123456789abcdef0123456789abcdef"}
@@ -16,7 +16,8 @@ KEY = {"CUBEJS_API_SECRET": "0123456789abcdef0123456789abcdef"}
 
 def variables(given: dict[str, str], *, production: bool = False, **places: str) -> dict[str, str]:
     settings = load_settings("local", variables={}, **places)
-    return cube_variables(settings, given, port=4000, production=production)
+    roots = served_roots(settings, None)
+    return cube_variables(roots, given, port=4000, production=production)
 
 
 def test_it_is_open_on_the_loopback_and_reads_the_lake_in_utc(tmp_path: Path) -> None:
@@ -51,9 +52,13 @@ def test_only_production_is_served_to_other_machines() -> None:
     assert found["MEDALLION_CUBE_HOST"] == "0.0.0.0"
 
 
-def test_a_bucket_is_refused_by_name() -> None:
+def test_a_bucket_wants_a_folder_for_copies(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"lake\.control: s3://shop is a bucket"):
         variables({}, lake_root="s3://shop")
+    settings = load_settings("local", variables={}, lake_root="s3://shop")
+    roots = served_roots(settings, tmp_path)
+    assert (roots["control"], roots["gold"]) == (str(tmp_path), str(tmp_path / "gold"))
+    assert roots["preaggregations"] == str(tmp_path / "rollups")
 
 
 def test_a_machine_without_node_is_told_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
