@@ -109,7 +109,7 @@ def write_rows(path: Path, rows: Sequence[Row], table: str = "sales") -> Path:
 def write_bytes(path: Path, content: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".gz":
-        content = gzip.compress(content)
+        content = gzip.compress(content, mtime=0)  # the same bytes whenever it is written
     elif path.suffix == ".zst":
         sink = pa.BufferOutputStream()
         with pa.CompressedOutputStream(sink, "zstd") as stream:

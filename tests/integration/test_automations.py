@@ -182,11 +182,13 @@ def test_the_sensor_tells_of_a_pipeline_that_is_late(
     found = quality_sensor("ecommerce", lake=str(lake.control.url("")))
     assert len(found.missed) == 1
     assert "the current release came" in found.missed[0]
-    (event,) = received(client, "medallion.ecommerce.freshness")
+    event, *_ = received(client, "medallion.ecommerce.freshness")
     assert event["event"] == "medallion.freshness.missed"
     assert event["payload"]["missed"] == list(found.missed)
     assert event["payload"]["last_run_status"] == "published"
     assert {r["prefect.resource.role"] for r in event["related"]} >= {"flow-run", "flow"}
     rollback("ecommerce", 1, lake=str(lake.control.url("")))
-    (event,) = received(client, "medallion.ecommerce.release")
-    assert (event["event"], event["payload"]["repeats"]) == ("medallion.release.rolled-back", 1)
+    assert ("medallion.release.rolled-back", 1) in [
+        (event["event"], event["payload"].get("repeats"))
+        for event in received(client, "medallion.ecommerce.release")
+    ]

@@ -122,6 +122,8 @@ def casts() -> dict[str, str]:
 @example(text="2024-02-30")
 @example(text="9999999999999999.99")
 @example(text="20e-1")
+@example(text="1E-20")
+@example(text="1.00000000001")
 @settings(max_examples=150, deadline=None)
 def test_silver_casts_what_the_models_let_through(casts: dict[str, str], text: str) -> None:
     """Money and whole numbers may be too large for their types, and are NULL then."""

@@ -90,8 +90,10 @@
 {% macro to_whole_number(text) -%}
     case
         when regexp_full_match({{ text }}, '{{ number_pattern() }}')
-            and try_cast({{ text }} as decimal(38, 10)) = trunc(try_cast({{ text }} as decimal(38, 10)))
-            then try_cast(try_cast({{ text }} as decimal(38, 10)) as bigint)
+            and try_cast({{ text }} as decimal(38, 18)) = trunc(try_cast({{ text }} as decimal(38, 18)))
+            -- Decimals round a small fraction away (1e-20), doubles that of a large number.
+            and try_cast({{ text }} as double) = trunc(try_cast({{ text }} as double))
+            then try_cast(try_cast({{ text }} as decimal(38, 18)) as bigint)
     end
 {%- endmacro %}
 
