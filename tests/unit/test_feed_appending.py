@@ -56,7 +56,9 @@ def sealed_lines(root: Path) -> list[dict[str, Any]]:
 
 def test_eight_writers_lose_and_tear_nothing_while_logs_are_sealed(tmp_path: Path) -> None:
     events()
-    context = multiprocessing.get_context("fork")
+    # Not forked from here: of what other tests have started threads would be missing.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
     writers = [context.Process(target=write_many, args=(tmp_path, n)) for n in range(WRITERS)]
     for writer in writers:
         writer.start()
