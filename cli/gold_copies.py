@@ -6,12 +6,11 @@ starting Cube (`cube_server.py`), or who opens the buckets.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
 from blocks.lake import Lake, local_lake
-from tasks.contracts.release import Pointer, PublishedFile
+from tasks.contracts.release import PublishedFile, pointing_to
 from tasks.releases import read_current, read_release
 
 
@@ -29,14 +28,7 @@ def _copy(lake: Lake, copy: Lake, pipeline: str) -> bool:
     if read_current(lake, pipeline).pointer is None:
         return False
     release = read_release(lake, pipeline)
-    content = release.model_dump_json(indent=1).encode()
-    pointer = Pointer(
-        pipeline=pipeline,
-        release=release.release,
-        run_id=release.run_id,
-        updated_at=release.created_at,
-        sha256=hashlib.sha256(content).hexdigest(),
-    )
+    content, pointer = pointing_to(release)
     tables = [table for name, table in release.tables.items() if name.startswith("gold.")]
     listed = {file.path: file for table in tables for file in table.files}
     if read_current(copy, pipeline).pointer == pointer:

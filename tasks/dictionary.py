@@ -15,6 +15,7 @@ from datetime import date
 import polars as pl
 
 from tasks.contracts.column_lineage import ColumnLineage
+from tasks.contracts.silver_schema import POLARS_TYPES
 from tasks.contracts.spec import Pii, Spec, Table
 from tasks.dbt_docs import DocumentedModel
 from tasks.enrichment import load_transform
@@ -36,15 +37,6 @@ _AUDIT: Mapping[str, str] = {
     "quarantine_reasons": "Every rule that the row broke.",
 }
 _ANY_DAY = date(2024, 1, 31)
-_POLARS: Mapping[str, pl.DataType] = {
-    "string": pl.String(),
-    "integer": pl.Int64(),
-    "float": pl.Float64(),
-    "boolean": pl.Boolean(),
-    "timestamp": pl.Datetime("us"),
-    "date": pl.Date(),
-    "money": pl.Decimal(18, 2),
-}
 
 
 @dataclass(frozen=True)
@@ -192,7 +184,7 @@ def _add_enriched(
             {c: {(source, c): "IDENTITY"} for c in columns[f"dims.{dimension.name}"]}
         )
     schemas: dict[str, Mapping[str, pl.DataType]] = {
-        name: {column: _POLARS[kind] for column, kind in kinds.items() if kind in _POLARS}
+        name: {column: POLARS_TYPES[kind] for column, kind in kinds.items() if kind in POLARS_TYPES}
         for name, kinds in columns.items()
     }
     for transform in spec.transforms:

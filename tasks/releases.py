@@ -16,7 +16,14 @@ from pydantic import BaseModel, ValidationError
 from blocks.lake import Lake
 from blocks.store import VersionConflictError
 from tasks.contracts.errors import ConfigurationError, PublishConflictError, ReleaseError
-from tasks.contracts.release import Pointer, PublishedFile, PublishedTable, Release, rolled_back
+from tasks.contracts.release import (
+    Pointer,
+    PublishedFile,
+    PublishedTable,
+    Release,
+    pointing_to,
+    rolled_back,
+)
 
 Document = TypeVar("Document", bound=BaseModel)
 
@@ -103,14 +110,7 @@ def publish(lake: Lake, release: Release, base: Current) -> Release:
     """
     pipeline = release.pipeline
     key = lake.pointer_key(pipeline)
-    content = release.model_dump_json(indent=1).encode()
-    pointer = Pointer(
-        pipeline=pipeline,
-        release=release.release,
-        run_id=release.run_id,
-        updated_at=release.created_at,
-        sha256=hashlib.sha256(content).hexdigest(),
-    )
+    content, pointer = pointing_to(release)
     with lake.control.exclusive(key):  # spares conflicts where there are locks
         now = read_current(lake, pipeline)
         if now.version != base.version:

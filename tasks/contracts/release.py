@@ -6,6 +6,7 @@ from another (rollback). Does not belong here: reading or writing them.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date, datetime
 from typing import Annotated, Literal
 
@@ -134,6 +135,19 @@ class Pointer(_Document):
     run_id: str
     updated_at: datetime
     sha256: str = Field(description="Of the release document's bytes.")
+
+
+def pointing_to(release: Release) -> tuple[bytes, Pointer]:
+    """Return the document of `release` as it is stored, and the pointer that names it."""
+    content = release.model_dump_json(indent=1).encode()
+    pointer = Pointer(
+        pipeline=release.pipeline,
+        release=release.release,
+        run_id=release.run_id,
+        updated_at=release.created_at,
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+    return content, pointer
 
 
 def rolled_back(older: Release, current: Release, *, created_at: datetime) -> Release:

@@ -12,7 +12,7 @@ import polars as pl
 from tasks.contracts.rules import Rule
 from tasks.contracts.spec import Spec
 
-_TYPES: dict[str, pl.DataType] = {
+POLARS_TYPES: dict[str, pl.DataType] = {
     "string": pl.String(),
     "integer": pl.Int64(),
     "float": pl.Float64(),
@@ -33,7 +33,7 @@ def silver_schema(spec: Spec, table: str) -> pa.DataFrameSchema:
     for name, kind in spec.silver_columns(table).items():
         own = [rule for rule in rules if name in rule.columns]
         columns[name] = pa.Column(
-            _TYPES[kind],
+            POLARS_TYPES[kind],
             nullable=name not in key
             and not any(r.not_null or r.positive or r.not_after_run_date for r in own),
             checks=[check for rule in own for check in _checks(rule)],

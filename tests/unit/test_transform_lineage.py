@@ -10,20 +10,11 @@ import polars as pl
 import pytest
 
 from tasks.contracts.column_lineage import ColumnLineage
+from tasks.contracts.silver_schema import POLARS_TYPES
 from tasks.enrichment import load_transform
 from tasks.specs import load_spec
 from tasks.transform_inputs import read_seed
 from tasks.transform_lineage import transform_lineage
-
-TYPES: dict[str, pl.DataType] = {
-    "string": pl.String(),
-    "integer": pl.Int64(),
-    "float": pl.Float64(),
-    "boolean": pl.Boolean(),
-    "timestamp": pl.Datetime("us"),
-    "date": pl.Date(),
-    "money": pl.Decimal(18, 2),
-}
 
 
 def schema_of(table: str) -> dict[str, pl.DataType]:
@@ -38,7 +29,7 @@ def schema_of(table: str) -> dict[str, pl.DataType]:
         return dict(made.collect_schema())
     if layer == "dims":
         (name,) = (d.table for d in spec.dimensions if d.name == name)
-    columns = {column: TYPES[kind] for column, kind in spec.silver_columns(name).items()}
+    columns = {column: POLARS_TYPES[kind] for column, kind in spec.silver_columns(name).items()}
     return columns | ({"snapshot_dt": pl.Date()} if layer == "dims" else {})
 
 
