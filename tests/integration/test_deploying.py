@@ -39,8 +39,12 @@ CASES = [(str(FILES["prod"].relative_to(PROJECT)), POOLS["prod"])]
 
 @pytest.mark.parametrize(("file", "pool"), CASES, indirect=["pool"], ids=[c[0] for c in CASES])
 def test_all_is_deployed_as_the_file_says(file: str, pool: tuple[str, str]) -> None:
+    document = yaml.safe_load((PROJECT / file).read_text())
+    # Of one pipeline: those of the others differ by their names and schedules.
+    entries = [e for e in document["deployments"] if e["name"].startswith("ecommerce")]
+    names = [word for entry in entries for word in ("--name", entry["name"])]
     done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", file],
+        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", *names, "--prefect-file", file],
         env={**os.environ, **VARIABLES, "PREFECT_API_URL": str(get_current_settings().api.url)},
         cwd=PROJECT,
         capture_output=True,
@@ -48,11 +52,10 @@ def test_all_is_deployed_as_the_file_says(file: str, pool: tuple[str, str]) -> N
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    document = yaml.safe_load((PROJECT / file).read_text())
     with get_client(sync_client=True) as client:
         saved = {d.name: d for d in client.read_deployments() if d.work_pool_name == pool[0]}
-        assert set(saved) == {entry["name"] for entry in document["deployments"]}
-        for entry in document["deployments"]:
+        assert set(saved) == {entry["name"] for entry in entries}
+        for entry in entries:
             deployment = saved[entry["name"]]
             assert deployment.parameters == entry["parameters"]
             assert set(deployment.tags) == set(entry["tags"])
