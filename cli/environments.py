@@ -9,11 +9,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from cli.options import Json
-from cli.output import console, plain_table, print_json
-from tasks.contracts.errors import ConfigurationError
+from cli.saved_changes import answering_api, tell_changes
 
 blocks_app = typer.Typer(
     help="Prefect blocks of the environments.", no_args_is_help=True, add_completion=False
@@ -45,28 +43,11 @@ def apply(
     """
     from blocks.environment_files import read_environment  # noqa: PLC0415
     from blocks.settings import settings_as_said  # noqa: PLC0415
-    from cli.prefect_api import PrefectApi  # noqa: PLC0415
 
     settings_as_said(environment, read_environment(environment))  # before anything starts
-    api = PrefectApi()
-    api.start()
-    with api.ready():
-        from prefect.exceptions import PrefectHTTPStatusError  # noqa: PLC0415 - Prefect is slow
-
+    with answering_api():
         from blocks.applying import apply_environment  # noqa: PLC0415
 
-        try:
-            changes = apply_environment(environment, dry_run=dry_run)
-        except PrefectHTTPStatusError as error:
-            answer = f"{error.response.status_code} {error.response.reason_phrase}"
-            # Its text tells of the request, and with it perhaps of a block's content.
-            raise ConfigurationError(f"the Prefect API refused this: {answer}") from None
-    if as_json:
-        listed = [{"block": c.block, "status": c.status, "fields": c.fields} for c in changes]
-        print_json({"environment": environment, "dry_run": dry_run, "blocks": listed})
-        return
-    table = plain_table("block", "would be" if dry_run else "is", "fields", wrapped=("fields",))
-    for change in changes:
-        fields = change.fields if change.status == "changed" else ()
-        table.add_row(Text(change.block), change.status, Text(", ".join(fields)))
-    console().print(table)
+        changes = apply_environment(environment, dry_run=dry_run)
+    told = [(change.block, change.status, change.fields) for change in changes]
+    tell_changes("block", environment, told, dry_run=dry_run, as_json=as_json)

@@ -25,6 +25,7 @@ from tasks.row_validation import schema_breaches
 from tasks.run_base import Base
 from tasks.run_context import RunContext
 from tasks.silver import SilverBuild, null_rates, reason_counts
+from tasks.silver_record import silver_record
 from tasks.sql_text import select_of
 
 Tables = Mapping[str, PublishedTable]
@@ -90,20 +91,15 @@ def judge_feed(
     }
     gates += quality_gates(run.spec, name, **figures, mode=mode)
     gates.append(silver_pii_gate(run.spec, name, run.mirror, silver, mode))
-    record = TableRecord(
-        table=f"silver.{name}",
-        layer="silver",
-        rows_in=counts.bronze,
-        rows_out=silver.rows,
-        rows_merged=counts.distinct_keys - silver.rows or None,
-        quarantined=quarantine.rows,
-        superseded=counts.superseded,
-        quarantine=f"silver.{table.quarantine_name}",
+    record = silver_record(
+        table,
+        counts.bronze,
+        counts,
+        silver,
+        quarantine,
         quality=quality_of(**figures, broken=reasons),
-        files=len(silver.files),
-        bytes=silver.bytes,
         seconds=made.seconds(table),
-        inputs=(f"bronze.{table.bronze_name}",),
+        merged=counts.distinct_keys - silver.rows or None,
     )
     beside = tuple(
         TableRecord(

@@ -38,6 +38,7 @@ from tasks.silver_inputs import (
     partition_of,
     silver_inputs,
 )
+from tasks.silver_record import silver_record
 from tasks.unreadable_files import unreadable_files
 
 
@@ -251,22 +252,14 @@ def judge_silver(
     gates += quality_gates(run.spec, name, **figures, mode=run.settings.gates)
     gates.append(silver_pii_gate(run.spec, name, run.mirror, written, run.settings.gates))
     reasons = reason_counts(run, quarantine)
-    record = TableRecord(
-        table=f"silver.{name}",
-        layer="silver",
-        rows_in=bronze.rows,
-        rows_out=silver.rows,
-        quarantined=quarantine.rows,
-        superseded=counts.superseded,
-        quarantine=f"silver.{table.quarantine_name}",
+    record = silver_record(
+        table,
+        bronze.rows,
+        counts,
+        silver,
+        quarantine,
         quality=quality_of(**figures, broken=reasons),
-        files=len(silver.files),
-        bytes=silver.bytes,
         seconds=made.seconds(table),
-        inputs=(
-            f"bronze.{table.bronze_name}",
-            *(f"silver.{key.references}" for key in table.foreign_keys),
-        ),
     )
     return JudgedSilver(tuple(gates), record, reasons)
 

@@ -36,6 +36,7 @@ from tasks.row_judging import write_rejected
 from tasks.row_validation import ROWS_A_CHECK, frame_breaches
 from tasks.run_context import RunContext
 from tasks.silver import SilverBuild, reason_counts
+from tasks.silver_record import silver_record
 from tasks.sql_text import select_of
 from tasks.unreadable_files import unreadable_files
 
@@ -174,22 +175,14 @@ def judge_staged(
     ]
     reasons = reason_counts(run, quarantine)
     models = set(staged_models(table))
-    record = TableRecord(
-        table=name,
-        layer="silver",
-        rows_in=bronze.rows,
-        rows_out=silver.rows,
-        quarantined=quarantine.rows,
-        superseded=counts.superseded,
-        quarantine=f"silver.{table.quarantine_name}",
+    record = silver_record(
+        table,
+        bronze.rows,
+        counts,
+        silver,
+        quarantine,
         quality=quality_of(**figures, broken=reasons),
-        files=0,
-        bytes=0,
         seconds=sum(node.seconds for node in nodes if node.name in models),
-        inputs=(
-            f"bronze.{table.bronze_name}",
-            *(f"silver.{key.references}" for key in table.foreign_keys),
-        ),
     )
     return StagedTable(tuple(gates), record, reasons)
 

@@ -10,16 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import jinja2
 
 from tasks.reports.human_figures import count
-from tasks.reports.printable_text import printable
+from tasks.reports.page_templates import page_environment
 
 TREND_DAYS = 30
-_TEMPLATES = Path(__file__).parent / "templates"
 _HEIGHT, _TOP, _BOTTOM, _INSET = 160, 10.0, 140.0, 2.0
 
 
@@ -145,19 +143,8 @@ def _seconds(value: float | None) -> str:
     return "none" if value is None else f"{value:,.1f} s"
 
 
-def _shown(value: object) -> object:
-    return printable(value) if isinstance(value, str) and type(value) is str else value
-
-
 @cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        finalize=_shown,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters |= {"tasks": count, "percent": _percent, "seconds": _seconds}
     return environment

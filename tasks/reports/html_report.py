@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 
 import jinja2
-from markupsafe import Markup
 
 from tasks.contracts.run_record import RunRecord, TableRecord
 from tasks.reports import (
@@ -22,7 +21,7 @@ from tasks.reports import (
     table_quality,
 )
 from tasks.reports.catalog_lines import catalog_lines
-from tasks.reports.printable_text import printable
+from tasks.reports.page_templates import page_environment
 from tasks.reports.revenue_chart import revenue_chart
 from tasks.reports.row_flow import flow_picture, table_flows, total_flow
 from tasks.reports.stage_timeline import stage_bars, timeline_seconds
@@ -77,23 +76,9 @@ def _tables_by_layer(record: RunRecord) -> tuple[tuple[str, tuple[TableRecord, .
     )
 
 
-def _shown(value: object) -> object:
-    # Markup is the templates' own; any other text came from the record.
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return printable(value)
-    return value
-
-
 @cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        finalize=_shown,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters |= {
         "rows": human_figures.count,
         "duration": human_figures.duration,
