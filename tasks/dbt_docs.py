@@ -10,8 +10,9 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,6 +22,8 @@ from tasks.contracts.spec import Spec
 from tasks.dbt_runs import dbt_tables
 
 PROJECT = Path(__file__).resolve().parents[1] / "dbt"
+_LAYERS = ("silver", "dims", "enriched", "gold")
+_AS_IS = ("--empty-catalog", "--no-compile")
 _DBT = "from dbt.cli.main import cli; cli()"
 
 
@@ -36,8 +39,19 @@ class DocumentedModel:
 
 
 def document_project(specs: Iterable[Spec], page: Path) -> list[DocumentedModel]:
-    """Write dbt's page of the whole project to `page`; return its sources and models, of gold with
-    their SQL.
+    """Write dbt's page of the whole project to `page`; return its sources, and then its models.
+
+    Models come with their SQL, what is read before what reads it. Raises BuildError with dbt's
+    words.
+    """
+    with TemporaryDirectory(prefix="medallion-docs-") as folder:
+        models = compile_project(specs, Path(folder), "docs", "generate", "--static", *_AS_IS)
+        shutil.copyfile(Path(folder) / "target" / "static_index.html", page)
+    return models
+
+
+def compile_project(specs: Iterable[Spec], folder: Path, *more: str) -> list[DocumentedModel]:
+    """Compile all models in `folder`, then do what `more` tells dbt; return sources and models.
 
     Raises BuildError with dbt's words.
     """
@@ -45,14 +59,24 @@ def document_project(specs: Iterable[Spec], page: Path) -> list[DocumentedModel]
     for spec in specs:
         tables |= dbt_tables(spec)
     run = {"tables": tables, "run_date": "2024-01-01", "run_id": "documentation"}
-    with TemporaryDirectory(prefix="medallion-docs-") as folder:
-        _dbt(folder, run, "compile", "--no-introspect", "--select", "path:models/*/gold")
-        _dbt(folder, run, "docs", "generate", "--static", "--empty-catalog", "--no-compile")
-        shutil.copyfile(Path(folder) / "target" / "static_index.html", page)
-        manifest = json.loads((Path(folder) / "target" / "manifest.json").read_text())
-    nodes = [n for n in manifest["nodes"].values() if n["resource_type"] == "model"]
+    _dbt(folder, run, "compile", "--no-introspect", "--select", "resource_type:model")
+    if more:
+        _dbt(folder, run, *more)
+    manifest = json.loads((folder / "target" / "manifest.json").read_text())
     sources = [_model(node) for node in manifest["sources"].values()]
-    return [*sources, *(_model(node) for node in nodes)]  # what is built tells more
+    return [*sources, *(_model(node) for node in _in_order(manifest["nodes"]))]
+
+
+def _in_order(nodes: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The models, layer by layer, and within a layer what is read before what reads it."""
+    models = {name: node for name, node in nodes.items() if node["resource_type"] == "model"}
+    read = {name: node["depends_on"]["nodes"] for name, node in models.items()}
+    order = TopologicalSorter({n: [r for r in read[n] if r in models] for n in models})
+    # A layer names those before it as sources, of which dbt does not know who makes them.
+    return sorted(
+        (models[name] for name in order.static_order()),
+        key=lambda node: _LAYERS.index(node["schema"]) if node["schema"] in _LAYERS else -1,
+    )
 
 
 def _model(node: dict[str, Any]) -> DocumentedModel:
@@ -69,7 +93,7 @@ def _model(node: dict[str, Any]) -> DocumentedModel:
     )
 
 
-def _dbt(folder: str, run: dict[str, Any], *command: str) -> None:
+def _dbt(folder: Path, run: dict[str, Any], *command: str) -> None:
     places = {
         "--project-dir": str(PROJECT),
         "--profiles-dir": str(PROJECT),

@@ -3,7 +3,8 @@
 Belongs here: putting together what the specification, dbt's manifest and the transforms say. Does
 not belong here: calling dbt (`dbt_docs.py`), or the page (`reports/dictionary_page.py`).
 
-No data is read: types and lineage of transforms are asked of lazy frames, of gold of compiled SQL.
+No data is read: types and lineage of transforms are asked of lazy frames, of all else of compiled
+SQL.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from datetime import date
 
 import polars as pl
 
-from tasks.contracts.column_lineage import ColumnLineage
+from tasks.contracts.column_lineage import ColumnLineage, Kind, Source
+from tasks.contracts.json_feed import INGESTED_AT, LAYER, SOURCE_ROW
 from tasks.contracts.silver_schema import POLARS_TYPES
 from tasks.contracts.spec import Pii, Spec, Table
 from tasks.dbt_docs import DocumentedModel
-from tasks.enrichment import load_transform
+from tasks.enrichment import declared_sources, load_transform
 from tasks.lineage import descriptions, lineage
-from tasks.lineage_observer import declared_lineage
-from tasks.sql_lineage import lineage_of_models
-from tasks.transform_inputs import read_seed
+from tasks.model_lineage import RECORD, bronze_columns, models_lineage, without_pipeline
+from tasks.transform_inputs import SNAPSHOT_DATE, read_seed
 from tasks.transform_lineage import transform_lineage
 
 _AUDIT: Mapping[str, str] = {
@@ -34,14 +35,24 @@ _AUDIT: Mapping[str, str] = {
     "source_line": "The line of that file.",
     "source_row": "The record of that file.",
     "raw_line": "A line that could not be parsed, whole.",
+    RECORD: "The record as it was received, whole.",
+    INGESTED_AT: "The logical time of the run that took the record in, UTC.",
+    LAYER: "The layer that the row lies in.",
+    SNAPSHOT_DATE: "The day that the snapshot shows.",
+    "run_id": "The run that wrote the row.",
     "quarantine_reasons": "Every rule that the row broke.",
 }
+_KINDS = {"quarantine_reasons": "list of strings", SOURCE_ROW: "integer", INGESTED_AT: "timestamp"}
 _ANY_DAY = date(2024, 1, 31)
 
 
 @dataclass(frozen=True)
 class DictionaryColumn:
-    """A column. `sources` and `feeds` are `layer.table.column`; `personal` is its kind of PII."""
+    """A column. `sources` and `feeds` are `layer.table.column`; `personal` is its kind of PII.
+
+    A source `layer.table.*` is that its rows are counted. A column that no table has a source of is
+    known to come of nothing but the run: `is_of_run`.
+    """
 
     name: str
     type: str
@@ -49,6 +60,7 @@ class DictionaryColumn:
     personal: str = ""
     sources: tuple[str, ...] = ()
     feeds: tuple[str, ...] = ()
+    is_of_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,19 +87,23 @@ def dictionary(spec: Spec, models: Iterable[DocumentedModel]) -> list[Dictionary
     own: dict[str, DocumentedModel] = {}
     for model in models:
         if model.pipeline == spec.pipeline:
-            before = own.get(_own_name(model))
+            name = without_pipeline(model.relation, spec.pipeline)
+            before = own.get(name)
             said = before.columns if before is not None else {}
-            own[_own_name(model)] = replace(model, columns={**said, **model.columns})
-    columns, found = _columns(spec), declared_lineage(spec)
+            own[name] = replace(model, columns={**said, **model.columns})
+    columns = _columns(spec)
     for name in (f"silver.{beside}" for t in spec.tables for beside in t.shown_beside):
         documented = own[name].columns if name in own else {}
         columns[name] = {column: kind for column, (kind, _) in documented.items()}
-    _add_enriched(spec, columns, found)
+    enriched = _add_enriched(spec, columns)
     for fact in spec.gold:
         built = own.get(f"gold.{fact.name}")
         if built is not None and not fact.internal:
             columns[f"gold.{fact.name}"] = {n: kind for n, (kind, _) in built.columns.items()}
-    found |= _of_gold(spec, own, columns)
+    built_by = [(model.relation, model.sql) for model in own.values() if model.sql]
+    shown = {n: list(kinds) for n, kinds in columns.items() if not n.startswith("bronze.")}
+    found = _of_dimensions(spec, columns) | models_lineage(spec, built_by, shown) | enriched
+    _set_quarantine(spec, columns, found)
     upstream = {name: _told(found.get(name)) for name in columns}
     inputs, meant = lineage(spec), descriptions(spec)
     tables = []
@@ -110,6 +126,7 @@ def dictionary(spec: Spec, models: Iterable[DocumentedModel]) -> list[Dictionary
                         meaning=meanings.get(column, ""),
                         personal=_personal(spec, name, column),
                         sources=upstream[name].get(column, ()),
+                        is_of_run=upstream[name].get(column) == (),
                     )
                     for column, kind in kinds.items()
                 ),
@@ -156,33 +173,47 @@ def _with_feeds(tables: Sequence[DictionaryTable]) -> list[DictionaryTable]:
     ]
 
 
-def _own_name(model: DocumentedModel) -> str:
-    """A model may begin with the pipeline's name, where another has a table of its name."""
-    layer, _, table = model.relation.partition(".")
-    return f"{layer}.{table.removeprefix(f'{model.pipeline}_')}"
-
-
 def _columns(spec: Spec) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for table in spec.tables:
-        found[f"bronze.{table.bronze_name}"] = dict(spec.bronze_columns(table.name))
+        found[f"bronze.{table.bronze_name}"] = bronze_columns(spec, table.name)
     for table in spec.tables:
         found[f"silver.{table.name}"] = dict(spec.silver_columns(table.name))
-        quarantine = {**spec.bronze_columns(table.name), "quarantine_reasons": "list of strings"}
-        found[f"silver.{table.quarantine_name}"] = dict(quarantine)
+        found[f"silver.{table.quarantine_name}"] = {**spec.bronze_columns(table.name), **_KINDS}
     for dimension in spec.dimensions:
-        found[f"dims.{dimension.name}"] = dict(spec.silver_columns(dimension.table))
+        copied = spec.silver_columns(dimension.table)
+        found[f"dims.{dimension.name}"] = {**copied, SNAPSHOT_DATE: "date"}
     return found
 
 
-def _add_enriched(
-    spec: Spec, columns: dict[str, dict[str, str]], found: dict[str, ColumnLineage]
-) -> None:
+def _of_dimensions(
+    spec: Spec, columns: Mapping[str, Mapping[str, str]]
+) -> dict[str, ColumnLineage]:
+    """What a snapshot shows, where there is no SQL of it."""
+    found = {}
     for dimension in spec.dimensions:
         source = f"silver.{dimension.table}"
-        found[f"dims.{dimension.name}"] = ColumnLineage(
-            {c: {(source, c): "IDENTITY"} for c in columns[f"dims.{dimension.name}"]}
-        )
+        copied: dict[str, dict[Source, Kind]] = {
+            c: {(source, c): "IDENTITY"} for c in columns[source]
+        }
+        found[f"dims.{dimension.name}"] = ColumnLineage({**copied, SNAPSHOT_DATE: {}})
+    return found
+
+
+def _set_quarantine(
+    spec: Spec, columns: dict[str, dict[str, str]], found: Mapping[str, ColumnLineage]
+) -> None:
+    """Rejected rows have the columns that their SQL gives them."""
+    for table in spec.tables:
+        name = f"silver.{table.quarantine_name}"
+        if name in found:
+            kinds = columns[f"bronze.{table.bronze_name}"] | _KINDS
+            columns[name] = {column: kinds.get(column, "string") for column in found[name].columns}
+
+
+def _add_enriched(spec: Spec, columns: dict[str, dict[str, str]]) -> dict[str, ColumnLineage]:
+    """Add the columns of the enriched tables to `columns`; return what they are made of."""
+    found: dict[str, ColumnLineage] = {}
     schemas: dict[str, Mapping[str, pl.DataType]] = {
         name: {column: POLARS_TYPES[kind] for column, kind in kinds.items() if kind in POLARS_TYPES}
         for name, kinds in columns.items()
@@ -201,22 +232,12 @@ def _add_enriched(
         made = function(**frames, **transform.parameters, run_date=_ANY_DAY)
         schemas[name] = made.collect_schema()
         columns[name] = {column: str(kind) for column, kind in schemas[name].items()}
-        told = transform_lineage(function, transform.inputs, given, transform.parameters)
+        told = transform_lineage(
+            function, transform.inputs, given, transform.parameters, declared_sources(transform)
+        )
         if told is not None:
             found[name] = told
-
-
-def _of_gold(
-    spec: Spec, own: Mapping[str, DocumentedModel], columns: Mapping[str, Mapping[str, str]]
-) -> dict[str, ColumnLineage]:
-    models = [(n, model.sql) for n, model in own.items() if n.startswith("gold.") and model.sql]
-    names = {model.relation: name for name, model in own.items()}
-    known = {name: list(kinds) for name, kinds in columns.items()}
-    relations = {relation: known[name] for relation, name in names.items() if name in known}
-    order = [fact.name for fact in spec.gold]
-    models.sort(key=lambda item: order.index(item[0][5:]) if item[0][5:] in order else -1)
-    told = lineage_of_models([(own[n].relation, sql) for n, sql in models], known | relations)
-    return {names[relation]: lineage.renamed(names) for relation, lineage in told.items()}
+    return found
 
 
 def _told(found: ColumnLineage | None) -> dict[str, tuple[str, ...]]:

@@ -69,6 +69,13 @@ def load_transform(transform: Transform) -> tuple[Callable[..., pl.LazyFrame], M
     return function, contract
 
 
+def declared_sources(transform: Transform) -> Mapping[str, tuple[str, ...]]:
+    """Return what the module of a transform says of columns: {column: `argument.column`, ...}."""
+    module = importlib.import_module(f"tasks.transforms.{transform.name}")
+    declared: Mapping[str, tuple[str, ...]] = getattr(module, "SOURCES", {})
+    return declared
+
+
 def check_transform(transform: Transform) -> None:
     """Raise ConfigurationError if a transform cannot be run as the specification declares it."""
     _, contract = load_transform(transform)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from openlineage.client import event_v2 as ol
 from openlineage.client import facet_v2 as facets
 
-from tasks.contracts.column_lineage import ColumnLineage, Kind, Source
+from tasks.contracts.column_lineage import ROWS, ColumnLineage, Kind, Source
 from tasks.contracts.run_record import GateResult
 
 
@@ -125,12 +125,15 @@ class Datasets:
 
     def _column_lineage(self, lineage: ColumnLineage) -> facets.DatasetFacet:
         module = facets.column_lineage_dataset
+        # Counted rows are no field; the columns that decide which they are stand below.
+        columns = {
+            column: [(source, how) for source, how in sorted(sources.items()) if source[1] != ROWS]
+            for column, sources in lineage.columns.items()
+        }
         return module.ColumnLineageDatasetFacet(
             fields={
-                column: module.Fields(
-                    inputFields=[self._field(s, how) for s, how in sorted(sources.items())]
-                )
-                for column, sources in lineage.columns.items()
+                column: module.Fields(inputFields=[self._field(s, how) for s, how in sources])
+                for column, sources in columns.items()
                 if sources
             },
             dataset=[self._field(source, None) for source in sorted(lineage.rows)],

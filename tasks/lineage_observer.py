@@ -21,11 +21,11 @@ from tasks.contracts.artifact import PROJECT
 from tasks.contracts.column_lineage import ColumnLineage
 from tasks.contracts.run_record import RunRecord, StageRecord
 from tasks.dbt_runs import DbtNode
-from tasks.enrichment import load_transform
+from tasks.enrichment import declared_sources, load_transform
 from tasks.input_rows import scan_files
 from tasks.lineage import descriptions
+from tasks.model_lineage import bronze_columns, models_lineage
 from tasks.run_state import RunState
-from tasks.sql_lineage import lineage_of_models
 from tasks.transform_inputs import read_seed
 from tasks.transform_lineage import transform_lineage
 
@@ -33,13 +33,11 @@ if TYPE_CHECKING:
     import polars as pl
     from openlineage.client.event_v2 import RunEvent
 
-    from tasks.contracts.column_lineage import Kind, Source
-    from tasks.contracts.spec import Spec, Transform
+    from tasks.contracts.spec import Transform
     from tasks.lineage_datasets import Naming, TableFacts
     from tasks.lineage_events import RunEvents
 
 _LAYERS = {"dimensions": "dims", "silver": "silver", "enriched": "enriched", "gold": "gold"}
-_INTERNAL = ("_file", "_row")  # what a bronze view tells beside the received columns
 
 
 class LineageObserver:
@@ -127,7 +125,7 @@ def table_facts(state: RunState) -> dict[str, TableFacts]:
         name = f"bronze.{table.bronze_name}"
         found = state.inventory.get(table.name)
         facts[name] = TableFacts(
-            columns=dict(spec.bronze_columns(table.name)),
+            columns=bronze_columns(spec, table.name),
             rows=None if found is None else found.rows,
             bytes=None if found is None else found.bytes,
             files=None if found is None else len(found.files),
@@ -166,44 +164,11 @@ def column_lineage(state: RunState, stage: str, written: Iterable[str]) -> dict[
 
 
 def _of_sql(state: RunState, nodes: Iterable[DbtNode]) -> dict[str, ColumnLineage]:
-    spec = state.run.spec
-    columns = {
-        name: list(table.columns) for name, table in state.tables.items() if not table.internal
-    }
-    for table in spec.tables:
-        columns[f"bronze.{table.bronze_name}"] = [*spec.bronze_columns(table.name), *_INTERNAL]
+    columns: dict[bool, dict[str, list[str]]] = {False: {}, True: {}}
+    for name, table in state.tables.items():
+        columns[table.internal][name] = list(table.columns)
     models = [(n.relation, n.sql) for n in nodes if n.kind == "model" and n.relation and n.sql]
-    # A model may begin with the pipeline's name, where another pipeline has a table of its name.
-    names = {name: _without_pipeline(name, spec.pipeline) for name, _ in models}
-    columns |= {name: columns[own] for name, own in names.items() if own in columns}
-    found = {
-        names[name]: lineage.renamed(names).without_columns(_INTERNAL)
-        for name, lineage in lineage_of_models(models, columns).items()
-    }
-    return declared_lineage(spec) | found
-
-
-def _without_pipeline(name: str, pipeline: str) -> str:
-    layer, _, table = name.partition(".")
-    return f"{layer}.{table.removeprefix(f'{pipeline}_')}"
-
-
-def declared_lineage(spec: Spec) -> dict[str, ColumnLineage]:
-    """Return what the specification says of silver: a received column becomes that of its name.
-
-    It is all that is known of a table whose SQL was not run or cannot be resolved.
-    """
-    found = {}
-    for table in spec.tables:
-        bronze = f"bronze.{table.bronze_name}"
-        received = {column.name for column in table.columns}
-        columns: dict[str, dict[Source, Kind]] = {
-            name: {(bronze, name): "TRANSFORMATION"}
-            for name in spec.silver_columns(table.name)
-            if name in received
-        }
-        found[f"silver.{table.name}"] = ColumnLineage(columns)
-    return found
+    return models_lineage(state.run.spec, models, columns[False], columns[True])
 
 
 def _of_transforms(state: RunState) -> dict[str, ColumnLineage]:
@@ -215,7 +180,13 @@ def _of_transforms(state: RunState) -> dict[str, ColumnLineage]:
                 schemas = {a: _schema(state, transform, a) for a in transform.inputs}
             except PolarsError:  # an input without files that could say
                 continue
-            told = transform_lineage(function, transform.inputs, schemas, transform.parameters)
+            told = transform_lineage(
+                function,
+                transform.inputs,
+                schemas,
+                transform.parameters,
+                declared_sources(transform),
+            )
             if told is not None:
                 found[f"enriched.{transform.name}"] = told
     return found

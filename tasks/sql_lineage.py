@@ -16,7 +16,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope
 
-from tasks.contracts.column_lineage import ColumnLineage, Kind, Source, later, merged
+from tasks.contracts.column_lineage import ROWS, ColumnLineage, Kind, Source, later, merged
 
 Found = dict[Source, Kind]
 _CONDITIONS = ("where", "group", "having", "qualify", "order", "distinct")
@@ -114,10 +114,15 @@ class _Tracer:
             kind = "IDENTITY"
         elif expression.find(exp.AggFunc):
             kind = "AGGREGATION"
-        found = [self._of_column(scope, column) for column in expression.find_all(exp.Column)]
-        return {source: later(kind, inner) for each in found for source, inner in each.items()}
+        found = merged(self._of_column(scope, each) for each in expression.find_all(exp.Column))
+        told: Found = {source: later(kind, inner) for source, inner in found.items()}
+        if _counts_rows(expression) or (kind == "AGGREGATION" and not told):
+            told |= dict.fromkeys(((table, ROWS) for table in _tables(scope)), "AGGREGATION")
+        return told
 
     def _of_column(self, scope: Scope, column: exp.Column) -> Found:
+        if not column.table:  # a condition may name an output
+            return self.of_output(scope, _place(scope, column))
         owner: Scope | None = scope
         source = None
         for owner in (scope, *scope.subquery_scopes):
@@ -133,10 +138,7 @@ class _Tracer:
         if source.is_udtf:  # rows of a list: they come from what the list is made of
             inner = list(source.expression.find_all(exp.Column))
             return merged(self._of_column(scope, each) for each in inner)
-        names = list(_outputs(source))
-        if column.name not in names:
-            raise _UntoldError(column.sql())
-        return self.of_output(source, names.index(column.name))
+        return self.of_output(source, _place(source, column))
 
     def of_rows(self, scope: Scope) -> set[Source]:
         """The columns that decide which rows there are, and in which groups."""
@@ -151,7 +153,8 @@ class _Tracer:
             joins = arguments.get("joins") or ()
             conditions += [join.args["on"] for join in joins if join.args.get("on")]
             for condition in conditions:
-                found |= set(self._of_expression(scope, condition))
+                sources = self._of_expression(scope, condition)
+                found |= {source for source in sources if source[1] != ROWS}
             inner = [source for _, source in scope.selected_sources.values()]
         for source in inner:
             if isinstance(source, Scope) and not source.is_udtf:
@@ -160,13 +163,38 @@ class _Tracer:
         return found
 
 
+def _place(scope: Scope, column: exp.Column) -> int:
+    names = list(_outputs(scope))
+    if column.name not in names:
+        raise _UntoldError(column.sql())
+    return names.index(column.name)
+
+
+def _counts_rows(expression: exp.Expr) -> bool:
+    return any(isinstance(count.this, exp.Star | None) for count in expression.find_all(exp.Count))
+
+
+def _tables(scope: Scope) -> set[str]:
+    """The tables whose rows, in the end, are those that a scope reads."""
+    found = set()
+    inner: Iterable[object] = scope.set_operation_scopes
+    if not scope.set_operation_scopes:
+        inner = [source for _, source in scope.selected_sources.values()]
+    for source in inner:
+        if isinstance(source, exp.Table):
+            found.add(f"{source.db}.{source.name}")
+        elif isinstance(source, Scope) and not source.is_udtf:
+            found |= _tables(source)
+    return found
+
+
 def _outputs(scope: Scope) -> Iterable[str]:
     first = scope.set_operation_scopes[0] if scope.set_operation_scopes else scope
     if first.set_operation_scopes:
         return _outputs(first)
     selects = _query(first).selects
-    if any(projection.is_star for projection in selects):
-        raise _UntoldError("columns of an unknown table")
+    if any(projection.is_star or projection.find(exp.Columns) for projection in selects):
+        raise _UntoldError("columns of an unknown table, or that a pattern chooses")
     return [projection.alias_or_name for projection in selects]
 
 
@@ -180,11 +208,14 @@ def _seen_through(found: ColumnLineage, through: Mapping[str, ColumnLineage]) ->
     def followed(sources: Mapping[Source, Kind]) -> Found:
         result: list[Mapping[Source, Kind]] = []
         for (table, column), kind in sources.items():
-            if table in through:
-                inner = through[table].columns.get(column, {})
-                result.append({source: later(kind, k) for source, k in inner.items()})
-            else:
+            if table not in through:
                 result.append({(table, column): kind})
+                continue
+            inner = through[table].columns.get(column, {})
+            if column == ROWS or (kind == "AGGREGATION" and not inner):
+                tables = {read for read, _ in through[table].sources}
+                inner = dict.fromkeys(((read, ROWS) for read in tables), kind)
+            result.append({source: later(kind, k) for source, k in inner.items()})
         return merged(result)
 
     read = {table for table, _ in found.sources if table in through}

@@ -8,18 +8,23 @@ inputs that this one does not need; what is left is what it depends on, whether 
 part of a condition, and Polars does not tell which. The columns that a mere count of rows needs are
 those that decide which rows there are. Where Polars needs no column it takes any: what it takes of
 the same columns in another order as well is meant. No row is read for any of this.
+
+Which of the columns that decide the rows a column is made of, Polars cannot be asked: a key under
+another name and a count of rows need the same. The module of the transform names these in
+`SOURCES`, as `argument.column`, or `argument.*` where rows are counted; others are left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
+from types import MappingProxyType
 
 import polars as pl
 from polars.exceptions import PolarsError
 from polars.io.plugins import register_io_source
 
-from tasks.contracts.column_lineage import ColumnLineage, Kind, Source
+from tasks.contracts.column_lineage import ROWS, ColumnLineage, Kind, Source
 
 _ANY_DAY = date(2024, 1, 31)
 
@@ -29,10 +34,12 @@ def transform_lineage(
     inputs: Mapping[str, str],
     schemas: Mapping[str, Mapping[str, pl.DataType]],
     parameters: Mapping[str, object],
+    declared: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> ColumnLineage | None:
     """Return the lineage of the table that `function` makes; None if it cannot be told.
 
-    `inputs` are {argument: layer.table}, `schemas` the columns of each argument.
+    `inputs` are {argument: layer.table}, `schemas` the columns of each argument; `declared` are
+    the sources of columns that Polars cannot tell.
     """
     asked: set[Source] = set()
 
@@ -74,7 +81,10 @@ def transform_lineage(
         found = {name: needed(pl.col(name)) for name in columns if name != "run_date"}
     except PolarsError:
         return None
-    return ColumnLineage({c: _of_column(c, sources, rows) for c, sources in found.items()}, rows)
+    told = {c: _of_column(c, sources, rows) for c, sources in found.items()}
+    told |= {c: _declared(inputs, names) for c, names in declared.items() if c in columns}
+    of_run: dict[str, dict[Source, Kind]] = {c: {} for c in columns if c == "run_date"}
+    return ColumnLineage({c: own for c, own in told.items() if own} | of_run, rows)
 
 
 def _of_column(
@@ -83,3 +93,11 @@ def _of_column(
     """Leave out what every column needs for its rows, unless this is the very column."""
     own = sorted(s for s in sources if s not in rows or s[1] == column)
     return dict.fromkeys(own, "UNTOLD")
+
+
+def _declared(inputs: Mapping[str, str], names: Sequence[str]) -> dict[Source, Kind]:
+    found: dict[Source, Kind] = {}
+    for name in names:
+        argument, _, column = name.partition(".")
+        found[inputs[argument], column] = "AGGREGATION" if column == ROWS else "TRANSFORMATION"
+    return found

@@ -13,12 +13,16 @@ from typing import Literal
 # How a column depends on another. UNTOLD: as a value or as part of a condition, nobody knows.
 Kind = Literal["IDENTITY", "TRANSFORMATION", "AGGREGATION", "UNTOLD"]
 Source = tuple[str, str]  # a published table, `layer.name`, and a column of it
+ROWS = "*"  # stands for a column where the rows of a table are counted, whatever is in them
 _ORDER: tuple[Kind, ...] = ("IDENTITY", "TRANSFORMATION", "AGGREGATION", "UNTOLD")
 
 
 @dataclass(frozen=True)
 class ColumnLineage:
-    """{column: {source: how}}, and the sources that decide which rows there are."""
+    """{column: {source: how}}, and the sources that decide which rows there are.
+
+    A column without any source is one that no table has: a constant, or a value of the run.
+    """
 
     columns: Mapping[str, Mapping[Source, Kind]] = field(default_factory=dict)
     rows: frozenset[Source] = frozenset()

@@ -79,24 +79,32 @@ def _column(table: DictionaryTable, column: DictionaryColumn, known: set[tuple[s
         f'<tr id="{anchor}"><td class="c">{escape(column.name)}</td>'
         f'<td class="c">{escape(column.type)}</td><td>{escape(column.meaning)}</td>'
         f'<td class="who">{escape(column.personal)}</td>'
-        f'<td class="c">{_links(table.pipeline, column.sources, known)}</td>'
+        f'<td class="c">{_links(table.pipeline, column.sources, known)}{_of_run(column)}</td>'
         f'<td class="c">{_links(table.pipeline, column.feeds, known)}</td></tr>'
     )
 
 
 def _links(pipeline: str, names: Sequence[str], known: set[tuple[str, str]]) -> str:
-    links = [
-        f'<a href="#{_id(pipeline, name)}">{escape(name)}</a>'
-        if (pipeline, name) in known
-        else escape(name)
-        for name in names
-    ]
+    links = [_link(pipeline, name, known) for name in names]
     few = "<br>".join(links[:_FEW]) if "." in "".join(names[:1]).partition(".")[2] else ""
     if not few:
         return ", ".join(links)
     rest = "<br>".join(links[_FEW:])
     more = f"<details><summary>{len(links) - _FEW} more</summary>{rest}</details>" if rest else ""
     return few + more
+
+
+def _of_run(column: DictionaryColumn) -> str:
+    return "<i>the run</i>" if column.is_of_run else ""
+
+
+def _link(pipeline: str, name: str, known: set[tuple[str, str]]) -> str:
+    if name.endswith(".*"):
+        table = name.removesuffix(".*")
+        return f'rows of <a href="#{_id(pipeline, table)}">{escape(table)}</a>'
+    if (pipeline, name) in known:
+        return f'<a href="#{_id(pipeline, name)}">{escape(name)}</a>'
+    return escape(name)
 
 
 def _id(pipeline: str, name: str) -> str:

@@ -15,6 +15,11 @@ from tasks.transforms.elapsed_time import hours_between, microseconds, microseco
 
 _ORDER_COLUMNS = ("order_id", "customer_id", "order_date", "order_dt", "order_channel", "net_total")
 _CART_COLUMNS = ("cart_id", "customer_id", "created_at", "updated_at", "cart_total")
+SOURCES = {  # of columns that are counted, or are keys under another name
+    "cart_created_at": ("shopping_carts.created_at",),
+    "hours_to_purchase": ("shopping_carts.created_at", "orders.order_date"),
+    "is_attributed": ("shopping_carts.cart_id",),
+}
 
 
 def attributed_purchases(

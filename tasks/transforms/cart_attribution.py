@@ -13,6 +13,11 @@ from tasks.transforms.cart_contents import is_unpriced
 from tasks.transforms.elapsed_time import microseconds, microseconds_of
 from tasks.transforms.money import as_money, line_value
 
+SOURCES = {  # of columns that are counted, or are keys under another name
+    "item_count": ("cart_items.*",),
+    "category_count": ("cart_items.product_id", "product_catalog.category"),
+}
+
 
 def cart_attribution(
     shopping_carts: pl.LazyFrame,

@@ -17,6 +17,10 @@ from tasks.transforms.ratios import ratio
 
 _GUEST_PREFIX = "GUEST-"
 _KNOWN_BUCKETS = ("high", "medium", "low")
+SOURCES = {  # of columns that are counted, or are keys under another name
+    "order_count": ("orders.*",),
+    "return_count": ("returns.*",),
+}
 
 
 def customer_lifetime_value(

@@ -14,6 +14,9 @@ from tasks.transforms.customer_orders import customers_with_orders
 from tasks.transforms.elapsed_time import days_between, in_units_of
 
 _NUDGED_TIER = "bronze"
+SOURCES = {  # of columns that are counted, or are keys under another name
+    "total_orders": ("orders.*",),
+}
 
 
 def customer_retention_signals(

@@ -30,6 +30,14 @@ _COUNTS = [
     "returns_count",
 ]
 _MONEY = ["gross_revenue", "net_revenue", "refund_total"]
+SOURCES = {  # of columns that are counted, or are keys under another name
+    "dt": ("orders.order_dt", "returns.return_dt", "cart_attribution.created_dt"),
+    "orders_count": ("orders.*",),
+    "carts_created": ("cart_attribution.*",),
+    "returns_count": ("returns.*",),
+    "return_rate": ("returns.*", "orders.*"),
+    "orders_7d_avg": ("orders.*",),
+}
 
 
 def daily_business_metrics(

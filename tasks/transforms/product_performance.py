@@ -16,6 +16,9 @@ from tasks.transforms.ratios import ratio
 _GRAIN = ["product_id", "product_dt"]
 _UNITS = ["units_sold", "units_without_cost", "units_returned", "units_in_carts"]
 _MONEY = ["gross_revenue", "discount_total", "refunded_amount", "line_cost"]
+SOURCES = {  # of columns that are counted, or are keys under another name
+    "product_dt": ("order_items.order_dt", "cart_items.added_dt", "return_items.return_dt"),
+}
 
 
 def product_performance(

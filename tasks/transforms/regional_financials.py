@@ -18,6 +18,10 @@ _COUNTS = ["orders_count", "customers_count"]
 
 # Two letters before a ZIP (or ZIP+4) that ends the address.
 _STATE_BEFORE_ZIP = r"(?:^|[\s,])([A-Za-z]{2}),?\s+\d{5}(-\d{4})?$"
+SOURCES = {  # of columns that are counted, or are keys under another name
+    "dt": ("orders.order_dt", "returns.return_dt"),
+    "orders_count": ("orders.*",),
+}
 
 
 def regional_financials(

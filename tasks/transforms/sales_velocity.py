@@ -15,6 +15,9 @@ from tasks.transforms.ratios import quotient_above, quotient_below, ratio
 
 _GRAIN = ["product_id", "product_dt"]
 _FORECAST_DAYS = 7
+SOURCES = {  # of columns that are counted, or are keys under another name
+    "product_dt": ("order_items.order_dt",),
+}
 
 
 def sales_velocity(

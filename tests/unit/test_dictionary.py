@@ -65,6 +65,10 @@ def test_transforms_are_asked_without_data(ecommerce: dict[str, DictionaryTable]
     assert any(column.sources for column in table.columns)
     sources = {source for t in ecommerce.values() for c in t.columns for source in c.sources}
     known = {f"{t.name}.{c.name}" for t in ecommerce.values() for c in t.columns}
+    known |= {f"{name}.*" for name in ecommerce}
+    counts = {c.name: c for c in ecommerce["enriched.daily_business_metrics"].columns}
+    assert counts["carts_created"].sources == ("enriched.cart_attribution.*",)
+    assert counts["run_date"].is_of_run
     assert {source for source in sources if not source.startswith("seeds.")} <= known
     meant = {c.name: c.meaning for c in ecommerce["bronze.orders"].columns}
     assert meant["batch_id"]
@@ -103,6 +107,7 @@ def test_the_page_stands_for_itself_and_its_links_lead_somewhere(
 ) -> None:
     page = dictionary_page(list(retail.values()), "dbt.html")
     assert page.count("<h3") == len(retail)
+    assert "<i>the run</i>" in page
     assert not re.search(r"(src|href)=\"?(https?:)?//|@import|url\(", page)
     assert "The &lt;order&gt;." in page
     found = _Links()

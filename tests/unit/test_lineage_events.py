@@ -30,6 +30,7 @@ MART = TableFacts(
                 ("silver.orders", "net_total"): "AGGREGATION",
                 ("enriched.prices", "rate"): "UNTOLD",
             },
+            "orders": {("silver.orders", "*"): "AGGREGATION"},
             "run_date": {},
         },
         frozenset({("silver.orders", "status")}),

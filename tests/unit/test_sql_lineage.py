@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tasks.contracts.column_lineage import ColumnLineage
-from tasks.lineage_observer import declared_lineage
+from tasks.model_lineage import declared_lineage, models_lineage
 from tasks.specs import load_spec
 from tasks.sql_lineage import lineage_of_models, lineage_of_query
 
@@ -34,7 +34,7 @@ def test_columns_are_taken_computed_or_aggregated() -> None:
         "status": {("silver.orders", "status"): "TRANSFORMATION"},
         "total": {("silver.orders", "net_total"): "AGGREGATION"},
         "one": {},
-        "n": {},
+        "n": {("silver.orders", "*"): "AGGREGATION"},
     }
     assert found.rows == {("silver.orders", c) for c in ("customer_id", "order_dt", "status")}
 
@@ -78,12 +78,39 @@ def test_windows_subqueries_and_lists_are_followed() -> None:
     assert found.columns["region"][("silver.customers", "region")] == "AGGREGATION"
 
 
+def test_rows_are_counted_whatever_is_in_them() -> None:
+    found = told(
+        """
+        with seen as (select customer_id, false as is_first from silver.orders)
+        select
+            customer_id, count(*) as n, sum(case when is_first then 1 end) as firsts, max(2) as two
+        from seen group by customer_id order by n
+        """
+    )
+    counted = {("silver.orders", "*"): "AGGREGATION"}
+    assert [dict(found.columns[name]) for name in ("n", "firsts", "two")] == [counted] * 3
+    assert found.rows == {("silver.orders", "customer_id")}
+
+
+def test_a_function_of_the_project_depends_on_what_it_is_given() -> None:
+    found = told(
+        """
+        with records as (select event_record(status) as record, order_id from silver.orders)
+        select record."timestamp" as "timestamp", members[order_id]['name'] as name
+        from (select *, record.members as members from records) order by "timestamp"
+        """
+    )
+    assert dict(found.columns["timestamp"]) == {("silver.orders", "status"): "TRANSFORMATION"}
+    assert set(found.columns["name"]) == {("silver.orders", c) for c in ("status", "order_id")}
+
+
 @pytest.mark.parametrize(
     "sql",
     [
         "select nothing_known from silver.orders",
         "select customer_id from silver.orders, silver.customers",
         "select * from silver.unknown",
+        "select columns('order_.*') from silver.orders",
         "this is no query",
         "select order_id from",
     ],
@@ -120,6 +147,41 @@ def test_models_are_told_under_the_names_of_their_tables() -> None:
     assert told.rows == {("gold.mart", "y")}
     assert told.of_tables({"silver.b"}) == ColumnLineage({}, frozenset())
     assert told.sources == {("gold.mart", "x"), ("gold.mart", "y")}
+
+
+def test_what_is_counted_of_a_model_on_the_way_are_the_rows_of_its_tables() -> None:
+    models = [
+        ("gold.pairs", "select distinct customer_id, false as is_new from silver.orders"),
+        ("gold.mart", "select count(*) as n, sum(if(is_new, 1, 0)) as news from gold.pairs"),
+    ]
+    found = lineage_of_models(models, {**COLUMNS, "gold.mart": ["n", "news"]})["gold.mart"]
+    counted = {("silver.orders", "*"): "AGGREGATION"}
+    assert (dict(found.columns["n"]), dict(found.columns["news"])) == (counted, counted)
+
+
+def test_a_run_on_top_of_a_release_is_followed_to_bronze() -> None:
+    spec = load_spec("ecommerce")
+    columns = {"silver.customers": list(spec.silver_columns("customers"))}
+    listed = ", ".join(columns["silver.customers"])
+    models = [
+        ("silver.customers_checked", f"select null as _reasons, {_typed(listed)}"),
+        (
+            "silver.customers",
+            f"select {listed} from silver.customers_winners union all "
+            f"select {listed} from previous.customers",
+        ),
+    ]
+    found = models_lineage(spec, models, columns)["silver.customers"]
+    assert dict(found.columns["email"]) == {("bronze.customers", "email"): "TRANSFORMATION"}
+    assert dict(found.columns["ingestion_dt"]) == {
+        ("bronze.customers", "ingestion_ts"): "TRANSFORMATION"
+    }
+
+
+def _typed(listed: str) -> str:
+    typed = [f"trim({name}) as {name}" for name in listed.split(", ") if not name.endswith("_dt")]
+    typed += ["signup_date + 0 as signup_dt", "cast(ingestion_ts as date) as ingestion_dt"]
+    return f"{', '.join(typed)} from bronze.customers"
 
 
 def test_the_specification_declares_silver_where_no_sql_tells() -> None:

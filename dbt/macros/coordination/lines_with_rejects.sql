@@ -12,16 +12,17 @@
         {%- endfor -%}
     {%- endif -%}
     {%- set fields = ((run_value('tables') or {}).get(name) or {'feed': {'fields': []}})['feed']['fields'] -%}
-    {%- set kinds = [] -%}
-    {%- for field in fields + ['_malformed'] -%} {%- do kinds.append('"' ~ field ~ '":"JSON"') -%} {%- endfor -%}
-    {%- do kinds.append('"source_file":"VARCHAR","source_row":"BIGINT","ingested_at":"TIMESTAMP"') -%}
+    {%- set kinds = {'source_file': 'VARCHAR', 'source_row': 'BIGINT', 'ingested_at': 'TIMESTAMP'} -%}
+    {%- for field in fields + ['_malformed'] -%} {%- do kinds.update({field: 'JSON'}) -%} {%- endfor -%}
 select
-    record.*,
+    {%- for field in kinds %}
+    record."{{ field }}" as "{{ field }}",
+    {%- endfor %}
     line,
     _file
 from (
     select
-        json_transform(json, '{ {{- kinds | join(',') -}} }') as record,
+        json_transform(json, '{{ kinds | tojson }}') as record,
         json as line,
         _file
     from {{ lines }}
