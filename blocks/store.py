@@ -36,6 +36,15 @@ class Entry:
     modified_at: datetime
 
 
+@dataclass(frozen=True)
+class OldEntry:
+    """A version of an object that is kept though another has taken its place, at `replaced_at`."""
+
+    entry: Entry
+    version: str
+    replaced_at: datetime
+
+
 class Store(Protocol):
     """Objects under one root. Keys are relative paths with `/`. Versions are opaque texts.
 
@@ -85,6 +94,15 @@ class Store(Protocol):
 
     def entries(self, prefix: str) -> Sequence[Entry]:
         """Return what `list` returns, with sizes and times."""
+
+    def old_versions(self, prefix: str) -> Sequence[OldEntry]:
+        """Return the versions below the folder `prefix` that are not current, oldest first.
+
+        None, where the store keeps none: in folders, and in buckets without versions.
+        """
+
+    def delete_versions(self, versions: Iterable[tuple[str, str]]) -> None:
+        """Delete versions, as (key, version), that `old_versions` has named; never others."""
 
     def exists(self, key: str) -> bool:
         """Tell whether there is an object at `key`."""

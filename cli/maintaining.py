@@ -54,8 +54,9 @@ def maintain(
     """Delete old releases, their files, and what runs that crashed have left.
 
     The specification says how long a layer is kept (retention). What a retained release lists
-    never goes; the current release and the one that it repeats are always retained. Landed bronze,
-    the records of runs and their reports stay.
+    never goes; the current release and the one that it repeats are always retained. Records of runs
+    and their reports stay, and so does landed bronze, unless bronze_days says how long. Of buckets
+    with versions, bronze_version_days limits those that are not current.
 
     [dim]medallion maintain ecommerce --dry-run[/dim]
     """

@@ -73,6 +73,9 @@ def run_document(
                 "superseded": entry.superseded,
                 "quality": entry.quality.model_dump() if entry.quality else None,
             }
+        if entry.expired_batches is not None:
+            counts[entry.table]["expired"] = entry.expired_rows
+            counts[entry.table]["expired_batches"] = entry.expired_batches
         if entry.reused_from is not None:
             counts[entry.table]["reused_from"] = entry.reused_from
     return {

@@ -38,6 +38,8 @@ AUDIT_SCHEMA: dict[str, pl.DataType] = {
     "superseded": pl.Int64(),
     "rows_new": pl.Int64(),
     "rows_carried": pl.Int64(),
+    "expired_rows": pl.Int64(),
+    "expired_batches": pl.Int64(),
     "reused_from": pl.String(),
     "quality_score_pct": pl.Float64(),
     "duplicate_pct": pl.Float64(),

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from blocks.lake import Lake
 from tasks.bronze_schema import required_columns, schema_problems, type_family
-from tasks.bronze_tables import BronzeFile, BronzeTable, Problem
+from tasks.bronze_tables import BronzeFile, BronzeTable, ExpiredFile, Problem
 from tasks.contracts.manifest import (
     BATCH_FOLDER,
     CORRECTION_PREFIX,
@@ -88,8 +88,9 @@ def take_inventory(
     prefix = f"{lake.bronze_prefix(spec.pipeline)}{table.bronze_name}/"
     problems: list[Problem] = []
     drift: list[str] = []
+    expired: list[ExpiredFile] = []
     keys = {entry.key: entry.bytes for entry in lake.bronze.entries(prefix)}
-    listed = _listed_files(lake, table, prefix, keys, run_date, problems, drift)
+    listed = _listed_files(lake, table, prefix, keys, run_date, problems, drift, expired)
     needed = (i.key for i in listed if i.corrects or i.expected_identity not in known)
     mirror.bring("bronze", needed)
     with ThreadPoolExecutor(max_workers=threads) as pool:
@@ -105,7 +106,9 @@ def take_inventory(
         )
     unique_drift = tuple(dict.fromkeys(drift))
     columns = tuple(required_columns(spec, table.name).items())
-    return BronzeTable(table.name, tuple(files), tuple(problems), unique_drift, columns)
+    return BronzeTable(
+        table.name, tuple(files), tuple(problems), unique_drift, columns, tuple(expired)
+    )
 
 
 def is_visible(table: Table, partition: str, run_date: date) -> bool:
@@ -129,6 +132,7 @@ def _listed_files(
     run_date: date,
     problems: list[Problem],
     drift: list[str],
+    expired: list[ExpiredFile],
 ) -> list[_Listed]:
     present = set(sizes)
     folders = {key.rpartition("/")[0] for key in sizes if key.endswith((".parquet", ".jsonl"))}
@@ -151,6 +155,12 @@ def _listed_files(
         if manifest is None:
             continue
         for entry in manifest.files:
+            if entry.expired:
+                left_out = _Listed(f"{folder}/{entry.path}", entry, True, entry.bytes or 0)
+                expired.append(
+                    ExpiredFile(left_out.expected_identity, entry.batch_id or "", entry.rows)
+                )
+                continue
             if entry.batch_id and f"{prefix}{BATCH_FOLDER}/{entry.batch_id}.json" not in present:
                 drift.append(
                     f"{table.bronze_name}: batch {entry.batch_id} is not committed; left out"

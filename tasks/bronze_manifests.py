@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -56,6 +56,24 @@ def write_record(store: Store, table_prefix: str, record: BatchRecord) -> None:
         store.swap(key, content.encode(), expected=None)
     except VersionConflictError:
         return
+
+
+def tell_delivered(store: Store, table_prefix: str, batch_id: str, moment: str) -> None:
+    """Say in the record of a committed batch that its content came again, once a day.
+
+    What is delivered again and again is not past its time, however long ago it came first. If
+    another writer changes the record meanwhile, that stands.
+    """
+    key = record_key(table_prefix, batch_id)
+    _, version = store.read_versioned(key)
+    record = read_record(store, table_prefix, batch_id)
+    days = len("2024-01-14")
+    if record is None or moment[:days] <= (record.delivered_at or record.landed_at)[:days]:
+        return
+    told = record.model_copy(update={"delivered_at": moment})
+    content = told.model_dump_json(indent=2, exclude_none=True) + "\n"
+    with suppress(VersionConflictError):
+        store.swap(key, content.encode(), expected=version)
 
 
 def claim_batch(
@@ -134,14 +152,16 @@ def add_to_manifest(
 ) -> None:
     """List `files`, all of one batch, in the manifest of the folder `partition`.
 
-    Entries of other batches stay; those of the same batch, left by an attempt that did not come
-    to its end, are replaced. Raises IngestError if the present manifest cannot be read.
+    Entries of other batches stay, and so do those of a batch that expired and comes again; those
+    that an attempt at the same batch has left, which did not come to its end, are replaced. Raises
+    IngestError if the present manifest cannot be read.
     """
     table = table_prefix.rstrip("/").rpartition("/")[2]
     batch_id = files[0].batch_id
 
     def change(present: Manifest | None) -> Manifest:
-        others = [f for f in present.files if f.batch_id != batch_id] if present else []
+        listed = present.files if present else ()
+        others = [f for f in listed if f.batch_id != batch_id or f.expired]
         merged = tuple(sorted([*others, *files], key=lambda file: file.path))
         known = (present.columns if present else None) or {}
         return Manifest(
@@ -164,11 +184,24 @@ def drop_from_manifest(store: Store, table_prefix: str, partition: str, batch_id
     def change(present: Manifest | None) -> Manifest | None:
         if present is None:
             return None
-        kept = tuple(file for file in present.files if file.batch_id != batch_id)
+        kept = tuple(f for f in present.files if f.batch_id != batch_id or f.expired)
         rows = sum(file.rows for file in kept)
         return present.model_copy(update={"files": kept, "total_rows": rows})
 
     _change_manifest(store, f"{table_prefix}{partition}/{MANIFEST_NAME}", change)
+
+
+def expired_before(
+    store: Store, table_prefix: str, partitions: Iterable[str], batch_id: str
+) -> bool:
+    """Tell whether files of a batch in `partitions` have expired: releases may still list them."""
+    for partition in partitions:
+        key = f"{table_prefix}{partition}/{MANIFEST_NAME}"
+        manifest = _parsed(store, key, store.read_versioned(key)[0])
+        files = manifest.files if manifest is not None else ()
+        if any(file.expired for file in files if file.batch_id == batch_id):
+            return True
+    return False
 
 
 def replace_in_manifest(store: Store, key: str, new: Mapping[str, ManifestFile]) -> None:

@@ -37,10 +37,20 @@ class BronzeFile:
 
 
 @dataclass(frozen=True)
+class ExpiredFile:
+    """A landed file past its retention: runs leave it out. It may be deleted already."""
+
+    identity: str
+    batch_id: str
+    rows: int
+
+
+@dataclass(frozen=True)
 class BronzeTable:
     """A table as one run sees it; unusable if there are `problems`.
 
-    `columns` are those that every file must have, with the families of their types.
+    `columns` are those that every file must have, with the families of their types. Files that are
+    `expired` are none of `files`.
     """
 
     name: str
@@ -48,6 +58,15 @@ class BronzeTable:
     problems: tuple[Problem, ...] = ()
     drift: tuple[str, ...] = ()
     columns: tuple[tuple[str, str], ...] = ()
+    expired: tuple[ExpiredFile, ...] = ()
+
+    @property
+    def expired_batches(self) -> int:
+        return len({file.batch_id for file in self.expired})
+
+    @property
+    def expired_rows(self) -> int:
+        return sum(file.rows for file in self.expired)
 
     @property
     def rows(self) -> int:

@@ -24,11 +24,13 @@ from tasks.bronze_manifests import (
     add_to_manifest,
     claim_batch,
     drop_from_manifest,
+    expired_before,
     manifest_entry,
     place_file,
     read_record,
     record_key,
     staging,
+    tell_delivered,
     write_record,
 )
 from tasks.contracts.errors import IngestError
@@ -173,9 +175,11 @@ def land_batch(
     table_prefix = f"{prefix}{table.bronze_name}/"
     source, batch_id = checked.source, checked.batch_id
     key = record_key(table_prefix, batch_id)
-    if store.exists(key):
-        return _landed_before(store, table_prefix, checked)
     moment = moment_text(landed_at)
+    if store.exists(key):
+        if table.silver_as == "view":  # its bronze may expire
+            tell_delivered(store, table_prefix, batch_id, moment)
+        return _landed_before(store, table_prefix, checked)
     # One writer a batch: two attempts on different days would land it in two partitions.
     with store.exclusive(key), staging(store, table_prefix) as folder:
         if store.exists(key):
@@ -184,6 +188,8 @@ def land_batch(
         if store.local_path(key) is None:  # no lock: others may be landing the same batch
             attempt = f".{secrets.token_hex(4)}"
             landed_on, moment = claim_batch(store, table_prefix, batch_id, landed_on, moment)
+        elif expired_before(store, table_prefix, checked.leftovers, batch_id):
+            attempt = f".{secrets.token_hex(4)}"
         columns, staged, sha256 = write(folder, landed_on, moment)
         if sha256 != checked.sha256:
             raise IngestError(f"{place(source)}: changed while it was read; land it again")

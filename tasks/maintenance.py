@@ -14,7 +14,13 @@ from pathlib import Path
 
 from blocks.lake import LAYER_ROOTS, Lake
 from blocks.store import Entry
-from tasks.bronze_retention import clear_bronze, list_bronze
+from tasks.bronze_retention import (
+    clear_bronze,
+    expire_batch,
+    list_batches,
+    list_bronze,
+    list_versions,
+)
 from tasks.contracts.errors import PublishConflictError
 from tasks.contracts.manifest import MANIFEST_NAME
 from tasks.contracts.release import Release
@@ -99,6 +105,8 @@ def take_stock(lake: Lake, spec: Spec) -> Holdings:
         pointed=frozenset(read_pointer(lake, pipeline).snapshots.items()),
         leftovers=tuple(_leftovers(lake, spec)),
         bronze=tuple(list_bronze(lake, spec)),
+        batches=tuple(list_batches(lake, spec)),
+        versions=tuple(list_versions(lake, spec)),
     )
 
 
@@ -176,7 +184,14 @@ def _leftovers(lake: Lake, spec: Spec) -> Iterator[tuple[str, tuple[StoredObject
 
 
 def _delete(lake: Lake, spec: Spec, removals: Iterable[Removal]) -> None:
-    for removal in removals:
+    every = list(removals)
+    old = [(removal.name, removal.version) for removal in every if removal.kind == "version"]
+    lake.bronze.delete_versions(old)
+    for removal in every:
+        if removal.kind == "version":
+            continue
+        if removal.kind == "expiry":
+            expire_batch(lake, spec, removal.name)
         if removal.kind == "bronze":
             clear_bronze(lake, removal.name)
         for layer in ("control", *LAYER_ROOTS):

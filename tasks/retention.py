@@ -17,7 +17,9 @@ from typing import Literal
 from tasks.contracts.release import Release
 from tasks.contracts.spec import Retention
 
-Kind = Literal["release", "document", "result", "run", "snapshot", "leftover", "bronze"]
+Kind = Literal[
+    "release", "document", "result", "run", "snapshot", "leftover", "bronze", "expiry", "version"
+]
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,31 @@ class BronzeFile:
 
 
 @dataclass(frozen=True)
+class LandedBatch:
+    """A batch of a table that every run reads whole: `files` are those of it that are there.
+
+    `delivered_at` is when its content landed, or came again since; None: its record is gone.
+    `is_expired`: its manifests say that runs leave it out, and have said so since `listed_at`.
+    """
+
+    name: str
+    delivered_at: datetime | None
+    listed_at: datetime
+    files: tuple[StoredObject, ...]
+    rows: int
+    is_expired: bool = False
+
+
+@dataclass(frozen=True)
+class OldVersion:
+    """A version of an object in a bucket that is not its current one, and since when."""
+
+    stored: StoredObject
+    version: str
+    replaced_at: datetime
+
+
+@dataclass(frozen=True)
 class Holdings:
     """What a lake holds of one pipeline.
 
@@ -88,17 +115,23 @@ class Holdings:
     pointed: frozenset[tuple[str, date]] = frozenset()
     leftovers: tuple[tuple[str, tuple[StoredObject, ...]], ...] = ()
     bronze: tuple[BronzeFile, ...] = ()
+    batches: tuple[LandedBatch, ...] = ()
+    versions: tuple[OldVersion, ...] = ()
 
 
 @dataclass(frozen=True)
 class Removal:
-    """Something that goes. `whole`: nothing of the folder of this run or leftover remains."""
+    """Something that goes. `whole`: nothing of the folder of this run or leftover remains.
+
+    `version` is the one of the object that goes, where it is not the object itself.
+    """
 
     kind: Kind
     name: str
     reason: str
     objects: tuple[StoredObject, ...]
     whole: bool = False
+    version: str = ""
 
     @property
     def bytes(self) -> int:
@@ -138,6 +171,8 @@ def what_goes(
             *_runs(holdings.runs, protected, edge),
             *_leftovers(holdings.leftovers, edge),
             *_bronze(holdings, kept, retention, now=now, grace=grace),
+            *_batches(holdings.batches, protected, retention, now=now, grace=grace),
+            *_versions(holdings.versions, retention, now=now, grace=grace),
         ),
         tuple(sorted(kept)),
     )
@@ -198,6 +233,53 @@ def _bronze(
             file.stored.modified_at < edge
             and all(file.identity in release.bronze.get(file.table, ()) for release in retained)
         )
+    ]
+
+
+def _batches(
+    batches: Iterable[LandedBatch],
+    protected: frozenset[str],
+    retention: Retention,
+    *,
+    now: datetime,
+    grace: timedelta,
+) -> list[Removal]:
+    """Return the batches that expire, and the files of expired ones that no release lists.
+
+    What is delivered again and again stays. Files go after the grace period: a run that has seen
+    them may be under way.
+    """
+    if retention.bronze_days is None:
+        return []
+    days = retention.bronze_days
+    edge = now - max(timedelta(days=days), grace)
+    removals = []
+    for batch in batches:
+        if batch.delivered_at is not None and (batch.is_expired or batch.delivered_at < edge):
+            reason = f"{batch.rows} rows came more than {days} days ago; runs leave them out"
+            removals.append(Removal("expiry", batch.name, reason, ()))
+        elif batch.is_expired and batch.listed_at < now - grace:
+            reason = "its batch has expired, and no retained release lists it"
+            removals += [
+                Removal("bronze", file.key, reason, (file,))
+                for file in batch.files
+                if file.url not in protected
+            ]
+    return removals
+
+
+def _versions(
+    versions: Iterable[OldVersion], retention: Retention, *, now: datetime, grace: timedelta
+) -> list[Removal]:
+    if retention.bronze_version_days is None:
+        return []
+    days = retention.bronze_version_days
+    edge = now - max(timedelta(days=days), grace)
+    reason = f"another version took its place more than {days} days ago"
+    return [
+        Removal("version", item.stored.key, reason, (item.stored,), version=item.version)
+        for item in versions
+        if item.replaced_at < edge
     ]
 
 

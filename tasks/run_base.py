@@ -93,6 +93,8 @@ def settle_base(base: Base, inventory: Mapping[str, BronzeTable]) -> Base:
     """Give up a base that was made of bronze which is not there any more, or not as it was."""
     for name, table in inventory.items():
         gone = base.known(name) - table.identities
+        if gone & {file.identity for file in table.expired}:
+            return Base(None, f"batches of {name} that the release before has seen expired")
         if gone:
             key = min(gone).partition("|")[0]
             return Base(None, f"bronze of the release before is gone or changed: {key}")

@@ -190,7 +190,11 @@ class RunState:
             figures["reused_from"] = self.reused[record.table].run_id
         bare = record.table.partition(".")[2]
         if record.layer == "silver" and bare in self.inventory:
-            figures["rows_new"] = self.inventory[bare].without(self.base.known(bare)).rows
+            found = self.inventory[bare]
+            figures["rows_new"] = found.without(self.base.known(bare)).rows
+            if found.expired:
+                figures["expired_rows"] = found.expired_rows
+                figures["expired_batches"] = found.expired_batches
         return record.model_copy(update=figures)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -46,6 +47,17 @@ class Content:
     version: str
 
 
+@dataclass(frozen=True)
+class Version:
+    """A version of an object; `replaced_at` is None of the current one, also if that is gone."""
+
+    name: str
+    version: str
+    bytes: int
+    modified_at: datetime
+    replaced_at: datetime | None
+
+
 class Bucket(Protocol):
     """One vendor's requests, each tried once. Names are those in the bucket.
 
@@ -80,6 +92,14 @@ class Bucket(Protocol):
 
     def page(self, prefix: str, after: str | None) -> tuple[Sequence[Entry], str | None]:
         """Return PAGE objects whose names begin with `prefix`, and where the next page begins."""
+
+    def page_of_versions(
+        self, prefix: str, after: str | None
+    ) -> tuple[Sequence[Version], str | None]:
+        """Return some versions of objects whose names begin with `prefix`, as `page` does."""
+
+    def delete_version(self, name: str, version: str) -> None:
+        """Delete one version of an object; it may be gone."""
 
     def fault_of(self, error: Exception) -> Fault | None:
         """Say what an error means; None where it is not the library's."""

@@ -27,7 +27,7 @@ from google.oauth2 import service_account
 
 from blocks.store import Entry
 from blocks.stores.access import GcsAccess, Patience
-from blocks.stores.bucket import CONNECTIONS, PAGE, Content, Fault, Head
+from blocks.stores.bucket import CONNECTIONS, PAGE, Content, Fault, Head, Version
 from tasks.contracts.errors import ConfigurationError
 
 _TOKEN = "medallion-swap"  # noqa: S105 - the name of a mark, not a secret
@@ -134,6 +134,31 @@ class GcsBucket:
         blobs = next(listing.pages, ())
         entries = [Entry(blob.name, blob.size, blob.updated) for blob in blobs]
         return entries, listing.next_page_token
+
+    def page_of_versions(
+        self, prefix: str, after: str | None
+    ) -> tuple[Sequence[Version], str | None]:
+        listing = self._client.list_blobs(
+            self._bucket,
+            prefix=prefix,
+            versions=True,
+            page_token=after,
+            page_size=PAGE,
+            **self._once,
+        )
+        found = [
+            Version(blob.name, str(blob.generation), blob.size, blob.updated, blob.time_deleted)
+            for blob in next(listing.pages, ())
+        ]
+        return found, listing.next_page_token
+
+    def delete_version(self, name: str, version: str) -> None:
+        bucket = self._client.bucket(self._bucket)
+        try:
+            bucket.blob(name, generation=int(version)).delete(**self._once)
+        except NotFound as error:
+            if self.fault_of(error) is Fault.NO_BUCKET:
+                raise
 
     def fault_of(self, error: Exception) -> Fault | None:
         if isinstance(error, NotFound) and "bucket does not exist" in str(error):

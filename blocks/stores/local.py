@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
-from blocks.store import Entry, VersionConflictError
+from blocks.store import Entry, OldEntry, VersionConflictError
 
 
 class LocalStore:
@@ -116,6 +116,13 @@ class LocalStore:
                 key = path.relative_to(self.root).as_posix()
                 found.append(Entry(key, about.st_size, moment))
         return sorted(found, key=lambda entry: entry.key)
+
+    def old_versions(self, prefix: str) -> Sequence[OldEntry]:
+        self.path(prefix)
+        return ()
+
+    def delete_versions(self, versions: Iterable[tuple[str, str]]) -> None:
+        """There are none."""
 
     def _paths(self, prefix: str) -> Iterable[Path]:
         """The files below a folder, and its folders."""

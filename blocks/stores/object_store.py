@@ -24,9 +24,9 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from blocks.store import Entry, StorageError, VersionConflictError
+from blocks.store import Entry, OldEntry, StorageError, VersionConflictError
 from blocks.stores.access import Patience
-from blocks.stores.bucket import CONNECTIONS, PAGE, Bucket, Fault
+from blocks.stores.bucket import CONNECTIONS, PAGE, Bucket, Fault, Version
 from blocks.stores.range_reader import PART_BYTES, RangeReader
 from tasks.contracts.errors import ConfigurationError
 
@@ -168,6 +168,34 @@ class ObjectStore:
 
     def _page(self, prefix: str, after: str | None, _: str) -> tuple[Sequence[Entry], str | None]:
         return self._bucket.page(prefix, after)
+
+    def old_versions(self, prefix: str) -> Sequence[OldEntry]:
+        folder = prefix.rstrip("/")
+        below, after = (self._name(f"{folder}/") if folder else self._prefix), None
+        found = []
+        while True:
+            page, after = self._ask("listed", prefix, partial(self._page_of_versions, below, after))
+            for item in page:
+                if item.replaced_at is not None:
+                    entry = Entry(
+                        item.name.removeprefix(self._prefix), item.bytes, item.modified_at
+                    )
+                    found.append(OldEntry(entry, item.version, item.replaced_at))
+            if after is None:
+                return sorted(found, key=lambda old: (old.entry.key, old.replaced_at))
+
+    def _page_of_versions(
+        self, prefix: str, after: str | None, _: str
+    ) -> tuple[Sequence[Version], str | None]:
+        return self._bucket.page_of_versions(prefix, after)
+
+    def delete_versions(self, versions: Iterable[tuple[str, str]]) -> None:
+        def delete(item: tuple[str, str]) -> None:
+            key, version = item
+            self._ask("deleted", key, lambda name: self._bucket.delete_version(name, version))
+
+        with ThreadPoolExecutor(CONNECTIONS) as pool:
+            list(pool.map(delete, versions))
 
     def exists(self, key: str) -> bool:
         return self._size(key) is not None

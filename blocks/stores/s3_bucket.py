@@ -6,8 +6,10 @@ that users read (`object_store.py`).
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from botocore.config import Config
 
 from blocks.store import Entry
 from blocks.stores.access import Patience, S3Access
-from blocks.stores.bucket import CONNECTIONS, PAGE, Content, Fault, Head
+from blocks.stores.bucket import CONNECTIONS, PAGE, Content, Fault, Head, Version
 
 _TOKEN = "medallion-swap"  # noqa: S105 - the name of a mark, not a secret
 _MEANINGS = {
@@ -129,6 +131,42 @@ class S3Bucket:
             for item in reply.get("Contents", ())
         ]
         return entries, reply.get("NextContinuationToken")
+
+    def page_of_versions(
+        self, prefix: str, after: str | None
+    ) -> tuple[Sequence[Version], str | None]:
+        # Versions of a key come newest first; the one before may have ended the page before.
+        begin, newer = json.loads(after) if after is not None else ({}, None)
+        reply = self._client.list_object_versions(
+            Bucket=self._bucket, Prefix=prefix, MaxKeys=PAGE, **begin
+        )
+        found = [*reply.get("Versions", ()), *reply.get("DeleteMarkers", ())]
+        found.sort(key=lambda item: item["LastModified"], reverse=True)
+        found.sort(key=lambda item: (item["Key"], not item["IsLatest"]))
+        versions = []
+        for item in found:
+            replaced_at = None
+            if not item["IsLatest"] and newer is not None and newer[0] == item["Key"]:
+                replaced_at = datetime.fromisoformat(newer[1])
+            versions.append(
+                Version(
+                    item["Key"],
+                    item["VersionId"],
+                    item.get("Size", 0),
+                    item["LastModified"],
+                    replaced_at,
+                )
+            )
+            newer = [item["Key"], item["LastModified"].isoformat()]
+        if not reply["IsTruncated"]:
+            return versions, None
+        begin = {"KeyMarker": reply["NextKeyMarker"]}
+        if "NextVersionIdMarker" in reply:
+            begin["VersionIdMarker"] = reply["NextVersionIdMarker"]
+        return versions, json.dumps([begin, newer])
+
+    def delete_version(self, name: str, version: str) -> None:
+        self._client.delete_object(Bucket=self._bucket, Key=name, VersionId=version)
 
     def fault_of(self, error: Exception) -> Fault | None:
         if isinstance(error, exceptions.ClientError):

@@ -38,6 +38,9 @@ class ManifestFile(BaseModel):
     cleared: bool = Field(
         False, description="Set by this system: retention has deleted it; its rows are in silver."
     )
+    expired: bool = Field(
+        False, description="Set by this system: past its retention; later runs leave it out."
+    )
 
 
 class Manifest(BaseModel):
@@ -100,4 +103,7 @@ class BatchRecord(BaseModel):
     columns: dict[str, str]
     drift: tuple[str, ...] = ()
     landed_at: str
+    delivered_at: str | None = Field(
+        None, description="When the same content came last, where it came again."
+    )
     correction: Correction | None = None

@@ -64,6 +64,10 @@ class TableRecord(_Record):
         None, description="Bronze rows that the release built on had not seen, for silver."
     )
     rows_carried: int | None = Field(None, description="Rows in files of earlier runs.")
+    expired_rows: int | None = Field(
+        None, description="Landed rows past their retention, no part of `rows_in`, for silver."
+    )
+    expired_batches: int | None = Field(None, description="The batches that held them.")
     files_carried: int | None = None
     reused_from: str | None = Field(
         None, description="The run that computed the table, where this one took its result over."

@@ -270,7 +270,12 @@ class GoldFact(_Entry):
 class Retention(_Entry):
     """Days that each layer is kept; NULL means as long as a release needs it."""
 
-    bronze_days: int | None = None
+    bronze_days: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Landed rows; of tables of JSON records, and of which silver is a view."
+    )
+    bronze_version_days: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Versions that are not current, where bronze is a bucket with versions."
+    )
     silver_days: int | None = None
     gold_days: int | None = None
 

@@ -23,6 +23,7 @@ def spec_problems(spec: Spec) -> list[str]:
         *_dimensions(spec),
         *_transforms(spec),
         *_gold(spec),
+        *_retention(spec),
         *_pii(spec),
         *_chart(spec),
     ]
@@ -250,6 +251,25 @@ def _gold(spec: Spec) -> Iterator[str]:
             if name not in known:
                 hint = did_you_mean(name, known)
                 yield f"gold[{index}].inputs[{number}]: no table '{name}'{hint}"
+
+
+def _retention(spec: Spec) -> Iterator[str]:
+    """Bronze may only be forgotten by tables that do not build on what a release has made of it."""
+    if spec.retention.bronze_days is None:
+        return
+    for table in spec.tables:
+        if table.silver_as == "view" and table.partition.kind != "landing":
+            yield (
+                f"retention.bronze_days: {table.name} is partitioned by {table.partition.column}; "
+                "what is landed again after it expired needs partitions of its own, kind landing"
+            )
+        elif table.silver_as != "view" and table.landing != "records":
+            yield (
+                f"retention.bronze_days: runs add new rows to silver of {table.name}, and compute "
+                "it from all of bronze when rules change: rows that left bronze would leave or "
+                "stay by chance; leave it out, or limit old versions by bronze_version_days"
+            )
+            return
 
 
 def _pii(spec: Spec) -> Iterator[str]:

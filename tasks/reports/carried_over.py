@@ -38,7 +38,8 @@ def base_sentence(record: RunRecord) -> str:
     Then which tables of it a run had computed that did not come to its end.
     Empty where it is not known: the run failed early, or was recorded by an older version.
     """
-    return f"{_release_sentence(record)} {_reused_sentence(record)}".strip()
+    parts = (_release_sentence(record), _reused_sentence(record), _expired_sentence(record))
+    return " ".join(part for part in parts if part)
 
 
 def _release_sentence(record: RunRecord) -> str:
@@ -61,6 +62,18 @@ def _reused_sentence(record: RunRecord) -> str:
     runs = Counter(table.reused_from for table in record.tables if table.reused_from is not None)
     told = (f"{quantity(number, 'table')} of run {run}" for run, number in sorted(runs.items()))
     return f"Taken over as computed before: {', '.join(told)}." if runs else ""
+
+
+def _expired_sentence(record: RunRecord) -> str:
+    rows = sum(table.expired_rows or 0 for table in record.tables)
+    batches = sum(table.expired_batches or 0 for table in record.tables)
+    if not batches:
+        return ""
+    return f"Past their retention: {quantity(rows, 'bronze row')} in {_batches(batches)}."
+
+
+def _batches(number: int) -> str:
+    return "1 batch" if number == 1 else f"{count(number)} batches"
 
 
 def carried_sentence(record: RunRecord) -> str:

@@ -121,11 +121,11 @@ def gcs_server() -> Iterator[str]:
 
 
 def make_s3_bucket(server: str, name: str) -> None:
-    _s3_client(server).create_bucket(Bucket=name)
+    s3_client(server).create_bucket(Bucket=name)
 
 
 @functools.lru_cache
-def _s3_client(server: str) -> Any:
+def s3_client(server: str) -> Any:
     import boto3
 
     keys = {"aws_access_key_id": "any", "aws_secret_access_key": "any", "region_name": "us-east-1"}

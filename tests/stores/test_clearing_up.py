@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import UTC, date, datetime, timedelta
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from blocks.lake import Lake
+from blocks.store import Store
 from tasks.contracts.release import PublishedFile, PublishedTable, Release
 from tasks.maintenance import clear_up, look
 from tasks.releases import list_releases, missing_files, publish, read_current, roll_back
 from tasks.specs import load_spec
 from tests.stores.conftest import Backend
+from tests.stores.proxy import Call, Proxy, Reply
+from tests.stores.servers import s3_client
 from tests.stores.test_publish_races import lake_at
 
 SPEC, LONG_AGO = load_spec("ecommerce"), datetime(2024, 1, 1, tzinfo=UTC)
@@ -77,3 +82,85 @@ def test_a_rollback_can_be_rolled_back_after_clearing_up(backend: Backend) -> No
     sweep = clear_up(lake, SPEC, now=datetime.now(UTC) + 2 * DAY, grace=DAY)
     assert (sweep.removals, sweep.retained) == ((), (1, 2, 3))
     assert roll_back(lake, "ecommerce", to=2, created_at=LONG_AGO + 4 * DAY).release == 4
+
+
+class KeepingProxy(Proxy):
+    """A stand-in for versions of objects in GCS, which its emulator has none of.
+
+    It keeps what the server tells of an object before another is uploaded in its place or it is
+    deleted, lists that as Google does (`versions=true`), and forgets one by its `generation`.
+    """
+
+    def __init__(self, server: str) -> None:
+        super().__init__(server)
+        self.kept: list[dict] = []
+
+    def answer(self, call: Call) -> Reply | None:
+        place = urlsplit(call.target)
+        asked = {name: values[0] for name, values in parse_qs(place.query).items()}
+        name = (
+            unquote(place.path.rpartition("/o/")[2]) if "/o/" in place.path else asked.get("name")
+        )
+        if "generation" in asked and call.method == "DELETE":
+            self.kept = [
+                o for o in self.kept if (o["name"], o["generation"]) != (name, asked["generation"])
+            ]
+            return Reply(204, {}, b"")
+        if call.method in ("POST", "DELETE"):
+            if name is None:
+                name = json.loads(call.body.split(b"\r\n\r\n")[1].split(b"\r\n")[0])["name"]
+            bucket = place.path.partition("/b/")[2].partition("/")[0]
+            path = f"/storage/v1/b/{bucket}/o/{name.replace('/', '%2F')}"
+            before = self.forward(Call("GET", path, {}, b""))
+            if before.status == 200:
+                gone = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+                self.kept.append({**json.loads(before.body), "timeDeleted": gone})
+        reply = self.forward(call)
+        if "versions" in asked:
+            listed = json.loads(reply.body)
+            own = [item for item in self.kept if item["name"].startswith(asked["prefix"])]
+            listed["items"] = [*listed.get("items", []), *own]
+            reply.body = json.dumps(listed).encode()
+        return reply
+
+
+def test_old_versions_of_bronze_go_and_never_the_current_one(object_backend: Backend) -> None:
+    root = object_backend.root()
+    if object_backend.kind == "s3":
+        bucket = root.split("/")[2]
+        enabled = {"Status": "Enabled"}
+        s3_client(object_backend.server or "").put_bucket_versioning(
+            Bucket=bucket, VersioningConfiguration=enabled
+        )
+        _old_versions_go(lake_at(object_backend.open(root)))
+        return
+    with KeepingProxy(object_backend.server or "").serving() as address:
+        _old_versions_go(lake_at(object_backend.open(root, server=address)))
+
+
+def _old_versions_go(lake: Lake) -> None:
+    kept, gone = "ecommerce/orders/ingest_dt=2024-01-01/a.parquet", "ecommerce/orders/b.parquet"
+    for content in (b"one", b"two", b"three"):
+        lake.bronze.write(kept, content)
+        lake.bronze.write("ecommerce/_releases/other.json", content)
+    lake.bronze.write(gone, b"gone")
+    lake.bronze.delete([gone])
+    now = datetime.now(UTC)
+
+    def versions(at: datetime) -> list[str]:
+        removals = clear_up(lake, SPEC, now=at, grace=DAY).removals
+        return sorted(removal.name for removal in removals if removal.kind == "version")
+
+    assert versions(now + 89 * DAY) == []
+    assert versions(now + 91 * DAY) == [gone, kept, kept]
+    assert versions(now + 91 * DAY) == []
+    assert lake.bronze.read(kept) == b"three"
+    assert not lake.bronze.exists(gone)
+
+
+def test_folders_keep_no_versions(store: Store) -> None:
+    store.write("a/b", b"1")
+    store.write("a/b", b"2")
+    assert list(store.old_versions("a/")) == []
+    store.delete_versions([])
+    assert store.read("a/b") == b"2"

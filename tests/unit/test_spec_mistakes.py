@@ -283,6 +283,12 @@ CROSS: list[tuple[Change, str]] = [
         "gold[1].name: fact 'fct_orders' is declared twice (see gold[0])",
     ),
     (
+        put("retention", to={"bronze_days": 90}),
+        "retention.bronze_days: runs add new rows to silver of customers, and compute it from all "
+        "of bronze when rules change: rows that left bronze would leave or stay by chance; leave "
+        "it out, or limit old versions by bronze_version_days",
+    ),
+    (
         put("pii", 0, "table", to="ordrs"),
         "pii[0].table: no table 'ordrs'; did you mean 'orders'?",
     ),

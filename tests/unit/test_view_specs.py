@@ -35,6 +35,10 @@ def columns_as(kind: str) -> Change:
         (columns_as("integer"), "tables[2].columns[0].type: a row_model judges texts; say string"),
         (lambda t: t.update(silver_as="file"), "tables[2].silver_as: 'file' is not one of"),
         (lambda t: t.update(row_model="../x"), "tables[2].row_model: '../x' is no name"),
+        (
+            lambda t: t["partition"].update(kind="value", column="region"),
+            "retention.bronze_days: stg_orders is partitioned by region",
+        ),
         (lambda t: t["partition"].update(kind="day"), "tables[2].partition.kind: 'day' is not one"),
     ],
 )
