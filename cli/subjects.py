@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from blocks.lake import Lake
 from cli.options import Env, Json, LakeRoot, Pipeline, environment_lake
 from cli.output import console, note, plain_table, print_json
 from tasks.contracts.errors import ConfigurationError
@@ -26,7 +25,9 @@ from tasks.specs import known_pipeline, load_spec
 if TYPE_CHECKING:
     from tasks.contracts.erasure import Erasure
     from tasks.erasing import Request
+    from tasks.mirror import Mirror
     from tasks.subject_search import Found, LakeFiles
+    from tasks.subject_views import FoundInView
     from tasks.subjects import Subject
 
 
@@ -79,6 +80,8 @@ def subject(
     spec = load_spec(known_pipeline(pipeline))
     from blocks.masking import mask_key  # noqa: PLC0415
     from tasks.erasing import Request, find  # noqa: PLC0415
+    from tasks.mirror import passing_mirror  # noqa: PLC0415
+    from tasks.subject_views import find_in_views  # noqa: PLC0415
     from tasks.subjects import STAND_IN, Subject, personal_columns  # noqa: PLC0415
 
     mask = mask_key(settings)
@@ -94,9 +97,11 @@ def subject(
         opened, spec, settings, column, person, by or getpass.getuser(), datetime.now(UTC), note
     )
     listed, knowing, found = find(opened, spec, person)
-    before = _summary(request, listed, found)
-    if rows:
-        before["rows"] = _rows(opened, found, knowing)
+    with passing_mirror(opened) as mirror:
+        views = find_in_views(mirror, listed, found, knowing)
+        before = _summary(request, listed, found, views)
+        if rows:
+            before["rows"] = _rows(mirror, found, views, knowing)
     record = None
     if erase and (yes or _confirmed(before, as_json)):
         record = _erase(request)
@@ -119,15 +124,21 @@ def _erase(request: Request) -> Erasure | None:
     return erase(request)
 
 
-def _summary(request: Request, listed: LakeFiles, found: Sequence[Found]) -> dict[str, Any]:
+def _summary(
+    request: Request, listed: LakeFiles, found: Sequence[Found], views: Sequence[FoundInView]
+) -> dict[str, Any]:
     from tasks.erasing import last_erasure  # noqa: PLC0415
 
-    tables: dict[str, dict[str, int]] = {}
+    tables: dict[str, dict[str, Any]] = {}
     for item in sorted(found, key=lambda item: item.table or "~"):
         name = item.table or "left by runs that failed"
         held = tables.setdefault(name, {"rows": 0, "rows_in_older_releases": 0, "files": 0})
         held["rows" if item.is_current else "rows_in_older_releases"] += item.rows
         held["files"] += 1
+    for view in views:
+        none = {"rows": 0, "rows_in_older_releases": 0, "files": 0, "view": True}
+        held = tables.setdefault(view.table, none)
+        held["rows" if view.is_current else "rows_in_older_releases"] += view.rows
     last = last_erasure(request.lake, request.pipeline, request.name)
     return {
         "pipeline": request.pipeline,
@@ -138,12 +149,16 @@ def _summary(request: Request, listed: LakeFiles, found: Sequence[Found]) -> dic
     }
 
 
-def _rows(lake: Lake, found: Sequence[Found], knowing: Subject) -> list[dict[str, Any]]:
-    from tasks.mirror import passing_mirror  # noqa: PLC0415
+def _rows(
+    mirror: Mirror, found: Sequence[Found], views: Sequence[FoundInView], knowing: Subject
+) -> list[dict[str, Any]]:
     from tasks.subject_search import rows_of  # noqa: PLC0415
+    from tasks.subject_views import rows_of_views  # noqa: PLC0415
 
-    with passing_mirror(lake) as mirror:
-        return list(rows_of(mirror, [item for item in found if item.is_current], knowing))
+    return [
+        *rows_of(mirror, [item for item in found if item.is_current], knowing),
+        *rows_of_views(mirror, [view for view in views if view.is_current], knowing),
+    ]
 
 
 def _told(record: Erasure | None) -> dict[str, Any] | None:
@@ -179,6 +194,11 @@ def _show(before: dict[str, Any], record: Erasure | None, *, asked: bool) -> Non
         console().print(Text(f"erasure {last['erasure']} is {last['status']}"), soft_wrap=True)
 
 
+def _place(table: tuple[str, Any]) -> tuple[bool, str]:
+    """What no table lists stands last."""
+    return "." not in table[0], table[0]
+
+
 def _show_tables(before: dict[str, Any]) -> None:
     where = f"{before['pipeline']} {before['key']['column']}={before['key']['value']}"
     if not before["tables"]:
@@ -187,7 +207,8 @@ def _show_tables(before: dict[str, Any]) -> None:
     console().print(Text(where), soft_wrap=True)
     figures = ("rows", "in older releases", "files")
     grid = plain_table("table", *figures, figures=figures)
-    for name, held in before["tables"].items():
+    for name, held in sorted(before["tables"].items(), key=_place):
         older = count(held["rows_in_older_releases"])
-        grid.add_row(Text(name), count(held["rows"]), older, count(held["files"]))
+        shown = f"{name} (view)" if held.get("view") else name
+        grid.add_row(Text(shown), count(held["rows"]), older, count(held["files"]))
     console().print(grid)

@@ -328,11 +328,17 @@ def test_the_command_asks_before_it_erases(own: Path, monkeypatch: pytest.Monkey
     call = ("retail", "--key", "customer_id=C00003", "--lake", str(own))
     dry = command(*call)
     assert "gold.customer_orders" in dry.output
+    assert "silver.stg_customers (view)" in dry.output
     refused = CliRunner().invoke(app, ["subject", *call, "--erase"], input="n\n")
     assert "Erase this person" in refused.output
     found = json.loads(command(*call, "--json", "--rows").stdout)
     assert found["tables"]["bronze.raw_customers"]["rows"] >= 1
     assert any(row.get("email") for row in found["rows"])
+    shown = found["tables"]["silver.stg_customers"]
+    assert (shown["rows"], shown["files"], shown["view"]) == (1, 0, True)
+    in_view = [row for row in found["rows"] if row["_table"] == "silver.stg_orders"]
+    assert len(in_view) == found["tables"]["silver.stg_orders"]["rows"] > 0
+    assert {row["customer_id"] for row in in_view} == {"C00003"}
     assert (found["erasure"], found["last_erasure"]) == (None, None)
     done = json.loads(command(*call, "--erase", "--yes", "--json", "--by", "J. Doe").stdout)
     assert (done["erasure"]["status"], done["erasure"]["requested_by"]) == ("done", "J. Doe")
