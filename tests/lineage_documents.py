@@ -2,10 +2,11 @@
 
 Belongs here: checking documents. Does not belong here: what an event should tell.
 
-Each document is built anew by the classes that openlineage-python generates of the official
-schemas: they refuse what is missing, unknown or of no UUID or time. Where a checkout of the
-specification lies in the folder that OPENLINEAGE_SPEC names (CI has one), the documents are
-validated against the JSON schemas themselves, too.
+Each document is validated against the official JSON schemas: the core, and the facets whose schemas
+lie in `openlineage_schemas/`. It is also built anew by the classes that openlineage-python
+generates of the schemas of all facets: they refuse what is missing, unknown or of no UUID or time.
+A checkout of the specification in the folder that OPENLINEAGE_SPEC names (CI has one) adds the
+schemas of the facets that no released package carries.
 """
 
 from __future__ import annotations
@@ -24,16 +25,31 @@ from jsonschema import Draft202012Validator, FormatChecker
 from openlineage.client import generated
 from openlineage.client.generated import base
 from referencing import Registry, Resource
+from referencing.exceptions import NoSuchResource
 
 _SPEC = os.environ.get("OPENLINEAGE_SPEC")
+_CORE = "/OpenLineage.json"
+_VENDORED = Path(__file__).parent / "openlineage_schemas"
+# Of our facets those that only the generated classes know, where there is no checkout.
+ONLY_BY_CLASS = {
+    "DataQualityAssertionsDatasetFacet",
+    "DataQualityMetricsInputDatasetFacet",
+    "DatasetVersionDatasetFacet",
+    "DocumentationDatasetFacet",
+    "DocumentationJobFacet",
+    "JobTypeJobFacet",
+    "NominalTimeRunFacet",
+    "ParentRunFacet",
+    "TagsRunFacet",
+}
 
 
 def check_event(document: dict[str, Any]) -> None:
     """Raise where `document` is no run event with facets of the specification."""
     rebuilt(document)
-    if _SPEC:
-        validator().validate(document)
-        for facet in facets_of(document):
+    validator().validate(document)
+    for facet in facets_of(document):
+        if _SPEC or facet["_schemaURL"].rpartition("/")[2] not in ONLY_BY_CLASS:
             validator(facet["_schemaURL"]).validate(facet)
 
 
@@ -101,16 +117,18 @@ def _uri(text: str) -> str:
 
 @cache
 def validator(url: str = base.RunEvent._get_schema()) -> Draft202012Validator:
-    """Return the validator of an official schema in the checkout."""
-    paths = sorted(Path(str(_SPEC)).rglob("*.json"))
-    documents = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    """Return the validator of an official schema; a schema that is not there is an error."""
+    paths = [*_VENDORED.glob("*.json"), *(Path(_SPEC).rglob("*.json") if _SPEC else ())]
+    documents = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(paths)]
     schemas = {d["$id"]: d for d in documents if isinstance(d, dict) and "$schema" in d}
-    by_name = {identity.rpartition("/")[2]: schema for identity, schema in schemas.items()}
 
-    def of_that_name(uri: str) -> Resource[Any]:
-        """A facet may refer to an earlier version of the core, which the checkout has once."""
-        return Resource.from_contents(by_name[uri.rpartition("/")[2]])
+    def core(uri: str) -> Resource[Any]:
+        """A facet may refer to an earlier version of the core, which we have once."""
+        if not uri.endswith(_CORE):
+            raise NoSuchResource(ref=uri)
+        (found,) = (schema for identity, schema in schemas.items() if identity.endswith(_CORE))
+        return Resource.from_contents(found)
 
     known = [(identity, Resource.from_contents(schema)) for identity, schema in schemas.items()]
-    registry: Registry[Any] = Registry(retrieve=of_that_name).with_resources(known)  # type: ignore[call-arg]
+    registry: Registry[Any] = Registry(retrieve=core).with_resources(known)  # type: ignore[call-arg]
     return Draft202012Validator({"$ref": url}, registry=registry, format_checker=FormatChecker())

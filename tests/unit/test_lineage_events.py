@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from jsonschema import ValidationError
 from openlineage.client.serde import Serde
 
 from tasks.contracts.column_lineage import ColumnLineage
 from tasks.contracts.run_record import GateResult, StageRecord
 from tasks.lineage_datasets import Naming, TableFacts
 from tasks.lineage_events import RunEvents
-from tests.lineage_documents import check_event
+from tests.lineage_documents import check_event, validator
 from tests.unit.reports.sample_record import failed_run, published_run
 
 NAMING = Naming(jobs="medallion-prod", lake="s3://shop-control/lake", version="1.2")
@@ -61,6 +62,18 @@ def test_a_stage_is_a_run_of_its_own_below_the_pipelines() -> None:
     assert "parent" not in whole["run"]["facets"]
     assert whole["run"]["facets"]["nominalTime"]["nominalStartTime"] == "2024-01-14T00:00:00Z"
     assert whole["job"]["facets"]["documentation"]["description"] == "A shop."
+
+
+def test_the_official_schemas_refuse_what_is_none_of_theirs() -> None:
+    document = plain(events.stage_ended(GOLD, {"silver.orders": ORDERS}, {"gold.mart": MART}))
+    (mart,) = document["outputs"]
+    mart["facets"]["schema"]["fields"][0]["ordinal_position"] = "first"
+    with pytest.raises(ValidationError, match="'first' is not of type 'integer'"):
+        check_event(document)
+    del document["outputs"]
+    document["eventTime"] = "yesterday"
+    with pytest.raises(ValidationError, match="'yesterday' is not a 'date-time'"):
+        validator().validate(document)
 
 
 def test_the_same_record_gives_the_same_events() -> None:
