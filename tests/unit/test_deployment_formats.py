@@ -95,6 +95,7 @@ TAKEN = {
         "secret.name",
         "server.basicAuth.enabled",
         "server.basicAuth.existingSecret",
+        "server.livenessProbe.config.initialDelaySeconds",
         "server.livenessProbe.enabled",
         "server.readinessProbe.enabled",
         "server.replicaCount",
@@ -138,8 +139,9 @@ def test_the_charts_know_what_the_values_set(chart: str, environment: str) -> No
     values = dict(keys(yaml.safe_load(path.read_text())))
     assert set(values) == TAKEN[chart]
     # The schemas of the charts want quantities as texts, and counts as numbers.
+    wanted = {"enabled": bool, "create": bool, "env": list}
+    wanted |= dict.fromkeys(("replicaCount", "limit", "initialDelaySeconds"), int)
     for name, value in values.items():
-        wanted = {"replicaCount": int, "limit": int, "enabled": bool, "create": bool, "env": list}
         assert type(value) is wanted.get(name.rpartition(".")[2], str), name
 
 
