@@ -6,7 +6,7 @@ Belongs here: the protocol, and the errors that all of them raise. Does not belo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -58,8 +58,11 @@ class Warehouse(Protocol):
     def rows(self, layer: str, tables: Sequence[str]) -> dict[str, int]:
         """Return how many rows each of `tables` of `layer` has."""
 
-    def promote(self, source: str, layer: str, tables: Sequence[str]) -> None:
-        """Put `tables` of layer `source` in place of those of `layer`, each at once."""
+    def promote(self, source: str, layer: str, tables: Mapping[str, str]) -> None:
+        """Put tables of layer `source` in place of those of `layer`, each at once.
+
+        `tables` are {name in `source`: name in `layer`}.
+        """
 
     def dbt_target(self, building: str) -> DbtTarget:
         """Return where dbt builds gold, in layer `building`, of the other layers."""

@@ -255,6 +255,7 @@ def _load_warehouse(state: RunState) -> None:
         run.spec,
         run_id=run.run_id,
         work=run.work_folder / "warehouse",
+        mask_key=run.mask_key,
     )
     try:
         load_release(load, run.settings, run.engine)

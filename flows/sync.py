@@ -12,9 +12,11 @@ from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from blocks.flow_settings import flow_settings
+from blocks.masking import mask_key
 from blocks.settings import Settings
 from tasks.contracts.errors import ConfigurationError
 from tasks.dbt_runs import DbtEngine
+from tasks.masking import needs_key
 from tasks.mirror import passing_mirror
 from tasks.retrying import patient
 from tasks.run_names import run_name
@@ -57,13 +59,14 @@ def sync_warehouse(
         raise ConfigurationError(
             f"environment '{settings.environment}' loads no warehouse (load_warehouse)"
         )
-    check_warehouse(settings, spec)
+    check_warehouse(settings)
     opened = settings.lake()
     run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     work = opened.own_scratch() / "warehouse" / run_id
+    key = mask_key(settings).key if needs_key(spec) else None
     engine = DbtEngine(opened.dbt_cache(pipeline), work, settings.threads, settings.memory_limit)
     with passing_mirror(opened) as mirror:
-        load = open_load(settings, opened, mirror, spec, run_id=run_id, work=work)
+        load = open_load(settings, opened, mirror, spec, run_id=run_id, work=work, mask_key=key)
         try:
             load_release(load, settings, engine)
         finally:

@@ -58,7 +58,7 @@ def open_run(
     settings = flow_settings(environment, lake_root=lake, gates=gates, memory_limit=memory_limit)
     for transform in spec.transforms:
         check_transform(transform)
-    check_warehouse(settings, spec)
+    check_warehouse(settings)
     if bronze is not None and is_url(bronze):
         check_url("--bronze", bronze)
     elif bronze is not None and not Path(bronze).is_dir():

@@ -17,7 +17,6 @@ from tasks.bronze_inventory import take_inventory
 from tasks.bronze_manifests import record_key
 from tasks.contracts.errors import ConfigurationError, ErasureConflictError, MedallionError
 from tasks.contracts.release import Release
-from tasks.contracts.spec import Spec
 from tasks.dimensions import latest_snapshot, plan_snapshot, snapshot_inputs
 from tasks.fetched_sources import source_on_disk
 from tasks.gates import bronze_gates
@@ -64,7 +63,7 @@ def look_for_base(state: RunState) -> Current:
         logic_fingerprint=logic_fingerprint(run.pipeline),
         run_date=run.run_date,
         full_refresh=run.full_refresh,
-        gold_elsewhere=computed_there(run.settings, run.spec),
+        gold_elsewhere=computed_there(run.settings),
         masked_by=run.masked_by,
     )
     if state.base.release is not None:
@@ -146,7 +145,7 @@ def make_plan(
         follows=follows,
         snapshots=snapshots,
         arriving=arriving,
-        warehouse=_warehouse_use(run.settings, run.spec),
+        warehouse=_warehouse_use(run.settings),
     )
     if run.full_refresh or not plan.computed:
         return plan
@@ -158,10 +157,10 @@ def make_plan(
     return plan.reusing({name: result.run_id for name, result in state.results.items()})
 
 
-def _warehouse_use(settings: Settings, spec: Spec) -> WarehouseUse | None:
+def _warehouse_use(settings: Settings) -> WarehouseUse | None:
     if not settings.load_warehouse:
         return None
-    return "gold" if computed_there(settings, spec) else "load"
+    return "gold" if computed_there(settings) else "load"
 
 
 @dataclass(frozen=True)

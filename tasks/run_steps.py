@@ -183,7 +183,7 @@ def publish_release(state: RunState, base: Current, asked_at: datetime) -> int |
 
 def _gold_elsewhere(state: RunState) -> WarehouseGold | None:
     settings = state.run.settings
-    if not computed_there(settings, state.run.spec) or "gold" not in settings.stages:
+    if not computed_there(settings) or "gold" not in settings.stages:
         return None
     return gold_elsewhere(settings.warehouse, state.run.spec)
 

@@ -27,19 +27,14 @@ BUILDING = "gold_building"  # the layer that nobody reads
 _REFERENCE = re.compile(r"\bref\('([a-z][a-z0-9_]*)'\)")
 
 
-def computed_there(settings: Settings, spec: Spec) -> bool:
-    """Tell whether the warehouse computes gold of a pipeline, and not the run's own DuckDB.
-
-    It never does where gold has columns that are masked or dropped: what they are made of stays in
-    the lake, and so does the key.
-    """
-    hidden = any(entry.gold_columns and entry.gold_policy != "keep" for entry in spec.pii)
-    return settings.gold_engine == "warehouse" and spec.gold_in_warehouse and not hidden
+def computed_there(settings: Settings) -> bool:
+    """Tell whether the warehouse computes gold, and not a run's own DuckDB."""
+    return settings.gold_engine == "warehouse"
 
 
-def check_warehouse(settings: Settings, spec: Spec) -> None:
+def check_warehouse(settings: Settings) -> None:
     """Raise ConfigurationError where gold cannot be computed where the environment wants it."""
-    if not computed_there(settings, spec):
+    if not computed_there(settings):
         return
     where = f"environment '{settings.environment}': gold_engine: warehouse"
     if not isinstance(settings.warehouse, BigQuerySettings):
@@ -105,9 +100,12 @@ def build_gold(
     )
     facts = shown_facts(spec)
     require_models(nodes, [fact.name for fact in spec.gold], f"dbt/models/{spec.pipeline}/gold")
-    rows = load.warehouse.rows(BUILDING, [fact.name for fact in facts])
-    _judge(load, facts, nodes, rows)
-    load.warehouse.promote(BUILDING, "gold", [fact.name for fact in facts])
+    # Models may be named for their pipeline, too.
+    models = {node.name: node.relation.partition(".")[2] for node in nodes if node.kind == "model"}
+    built = {models[fact.name]: fact.name for fact in facts}
+    rows = load.warehouse.rows(BUILDING, list(built))
+    _judge(load, facts, nodes, {built[model]: count for model, count in rows.items()})
+    load.warehouse.promote(BUILDING, "gold", built)
     load.warehouse.record(load.load_id or "gold", release.release, load.run_id, "gold")
     load.gold = release.release
 

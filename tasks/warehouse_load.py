@@ -17,18 +17,21 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import SecretStr
 
 from blocks.lake import Lake
 from blocks.warehouse import Warehouse, WarehouseError
 from tasks.contracts.errors import ReleaseError
+from tasks.contracts.nested_kinds import list_item, struct_members
 from tasks.contracts.release import Release
 from tasks.contracts.run_record import GateResult, TableRecord
 from tasks.contracts.spec import Spec
 from tasks.contracts.warehouse import Standing, WarehouseTable, standing_of
-from tasks.masking import gold_policies
 from tasks.mirror import Mirror
 from tasks.published_views import rows_sql
 from tasks.releases import read_release
+from tasks.sql_text import select_of
+from tasks.warehouse_columns import Withheld, with_masks, withheld_columns
 from tasks.warehouse_plan import (
     PartLoad,
     TableLoad,
@@ -69,7 +72,8 @@ class WarehouseLoad:
     """A plain object on purpose: Prefect walks through dataclasses and models given to tasks.
 
     `work` is a folder for copies; `run_id` is of the run that loads; `reconciled` are the tables
-    (`layer.name`) that gold is compared with where the warehouse computes it.
+    (`layer.name`) that gold is compared with where the warehouse computes it. `mask_key` is needed
+    where gold shows masks.
     """
 
     def __init__(
@@ -82,11 +86,12 @@ class WarehouseLoad:
         run_id: str,
         work: Path,
         reconciled: Collection[str] = (),
+        mask_key: SecretStr | None = None,
     ) -> None:
         self.warehouse, self.lake, self.mirror, self.spec = warehouse, lake, mirror, spec
         self.run_id, self.work = run_id, work
         self.reconciled = reconciled
-        self.withheld = frozenset(gold_policies(spec))  # what gold does not show either
+        self.key = mask_key.get_secret_value().encode() if mask_key is not None else None
         self.release: Release | None = None
         self.tables: dict[str, TableLoad] = {}
         self.load_id = ""
@@ -102,6 +107,13 @@ class WarehouseLoad:
         """Whether gold is to be built of what is loaded: the lake has none, and it is not there."""
         assert self.release is not None
         return self.release.warehouse_gold is not None and self.gold != self.release.release
+
+    @property
+    def withheld(self) -> Withheld:
+        """What stays in the lake of the release, and where the warehouse gets masks for it."""
+        assert self.release is not None
+        masks = self.release.warehouse_gold is not None
+        return withheld_columns(self.spec, masks=masks, key=self.key)
 
     @property
     def summary(self) -> WarehouseSummary:
@@ -197,11 +209,16 @@ def _release(load: WarehouseLoad, number: int) -> Release | None:
 
 
 def _batches(load: WarehouseLoad, name: str, part: PartLoad) -> Iterator[pa.RecordBatch]:
-    """Read the rows of a partition, or those of a view."""
+    """Read the rows of a partition, or those of a view, with masks where they are loaded."""
     assert load.release is not None
-    if load.release.tables[name].view is not None:
+    is_view, masks = load.release.tables[name].view is not None, load.withheld.masks(name)
+    if is_view or (masks and part.files):
+        rows = rows_sql(name, load.release.tables, load.mirror.paths)
+        if not is_view:
+            rows = select_of(load.mirror.paths(part.files))
         with duckdb.connect() as connection:
-            sql = rows_sql(name, load.release.tables, load.mirror.paths)
+            connection.execute("set TimeZone = 'UTC'")
+            sql = with_masks(connection, rows, masks, load.key)
             yield from connection.execute(sql).to_arrow_reader(_BATCH_ROWS)
         return
     for path in load.mirror.paths(part.files):
@@ -230,6 +247,11 @@ def _schema(columns: Mapping[str, str]) -> pa.Schema:
 
 
 def _arrow_type(kind: str) -> pa.DataType:
+    item, members = list_item(kind), struct_members(kind)
+    if item is not None:
+        return pa.list_(_arrow_type(item))
+    if members is not None:
+        return pa.struct([(name, _arrow_type(each)) for name, each in members.items()])
     if kind.startswith("DECIMAL("):
         digits, scale = kind.removeprefix("DECIMAL(").removesuffix(")").split(",")
         return pa.decimal128(int(digits), int(scale))

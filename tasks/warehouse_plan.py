@@ -14,11 +14,14 @@ from tasks.contracts.release import PublishedFile, PublishedTable, Release
 from tasks.contracts.spec import Spec
 from tasks.contracts.warehouse import Grain, Standing, WarehouseTable
 from tasks.published_views import files_behind
+from tasks.warehouse_columns import Withheld
 
 _GRAINS: tuple[tuple[Grain, re.Pattern[str]], ...] = (
     ("DAY", re.compile(r"\d{4}-\d{2}-\d{2}")),
     ("MONTH", re.compile(r"\d{4}-\d{2}")),
 )
+
+NOTHING_WITHHELD = Withheld()
 
 
 @dataclass(frozen=True)
@@ -61,19 +64,18 @@ def loaded_tables(spec: Spec, release: Release, reconciled: Collection[str] = ()
 
 
 def warehouse_table(
-    name: str, table: PublishedTable, withheld: Collection[str] = ()
+    name: str, table: PublishedTable, withheld: Withheld = NOTHING_WITHHELD
 ) -> WarehouseTable:
     """Return the table of the warehouse that `name` (`layer.table`) of a release becomes.
 
     It is partitioned along the column that its files are cut along, if each tells its day or month.
-    Columns of silver and of enriched tables that are `withheld` stay in the lake.
+    Columns of silver and of enriched tables that are `withheld` are not the lake's.
     """
     layer, _, bare = name.partition(".")
     grain = _grain(table)
     column = table.partition_column if grain is not None else None
-    hidden = withheld if layer != "gold" else ()
-    columns = {name: kind for name, kind in table.columns.items() if name not in hidden}
-    return WarehouseTable(layer, bare, columns, column, grain)
+    columns = withheld.columns(name, table.columns)
+    return WarehouseTable(layer, bare, columns, column, grain, withheld.note(name))
 
 
 def plan_load(
@@ -82,7 +84,7 @@ def plan_load(
     standing: Standing,
     known: Mapping[int, Release],
     fitting: Collection[str],
-    withheld: Collection[str] = (),
+    withheld: Withheld = NOTHING_WITHHELD,
 ) -> list[TableLoad]:
     """Return what has to be replaced so that the warehouse shows `target`.
 
@@ -154,7 +156,7 @@ def _parts(
 
 
 def _parts_of(
-    release: Release | None, name: str, wanted: PublishedTable, withheld: Collection[str]
+    release: Release | None, name: str, wanted: PublishedTable, withheld: Withheld
 ) -> dict[str | None, tuple[PublishedFile, ...]] | None:
     """Return the files by partition as `release` lists them; None where that says nothing."""
     table = release.tables.get(name) if release is not None else None

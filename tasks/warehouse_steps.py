@@ -11,6 +11,7 @@ from pathlib import Path
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from pydantic import SecretStr
 
 from blocks.lake import Lake
 from blocks.settings import Settings
@@ -23,9 +24,18 @@ from tasks.warehouse_load import WarehouseLoad, begin_load, end_load, load_table
 
 
 def open_load(
-    settings: Settings, lake: Lake, mirror: Mirror, spec: Spec, *, run_id: str, work: Path
+    settings: Settings,
+    lake: Lake,
+    mirror: Mirror,
+    spec: Spec,
+    *,
+    run_id: str,
+    work: Path,
+    mask_key: SecretStr | None = None,
 ) -> WarehouseLoad:
     """Open the environment's warehouse for a load of the current release of a pipeline.
+
+    `mask_key` is the key of masked columns, of a pipeline that has some.
 
     Raises WarehouseError where it does not open, and ConfigurationError for its credentials.
     """
@@ -38,6 +48,7 @@ def open_load(
         run_id=run_id,
         work=work,
         reconciled=reconciled_tables(spec),
+        mask_key=mask_key,
     )
 
 

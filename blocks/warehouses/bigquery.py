@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from google.cloud.bigquery.retry import DEFAULT_RETRY
 from blocks.gcp_keys import as_credentials, key_text
 from blocks.warehouse import WarehouseError, WarehouseUnavailableError
 from blocks.warehouse_settings import BigQuerySettings
+from blocks.warehouses.bigquery_schema import division_of, kind_of, schema_of, types_of
 from tasks.contracts.warehouse import DbtTarget, Event, LoadEvent, WarehouseTable
 
 SCOPES = ["https://www.googleapis.com/auth/bigquery"]
@@ -37,9 +38,6 @@ _HISTORY = (
     bigquery.SchemaField("event", "STRING"),
     bigquery.SchemaField("recorded_ts", "TIMESTAMP"),
 )
-_TYPE = re.compile(r"(?P<name>\w+)(\((?P<digits>\d+), (?P<scale>\d+)\))?")
-# The REST protocol answers with the older names of types.
-_OLDER = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
 _FORMATS = {"DAY": "%Y%m%d", "MONTH": "%Y%m", None: ""}
 _TRANSIENT = (408, 429, 500, 502, 503, 504)
 _NO_ANSWER = (RetryError, requests.RequestException, TransportError, ConnectionError, TimeoutError)
@@ -97,15 +95,17 @@ class BigQuery:
                 found = self._client.get_table(self._of(table), retry=_AGAIN)
             except NotFound:
                 return False
-        kinds = {field.name: _kind(field) for field in found.schema}
+        kinds = {field.name: kind_of(field) for field in found.schema}
         division = found.time_partitioning
         parts = (division.field, division.type_) if division is not None else (None, None)
         wanted = (table.partition_column, table.grain)
-        return list(kinds.items()) == list(_types(table).items()) and parts == wanted
+        same = list(kinds.items()) == list(types_of(table).items()) and parts == wanted
+        return same and (found.description or "") == table.note
 
     def create(self, table: WarehouseTable) -> None:
-        made = bigquery.Table(self._of(table), schema=_schema(table))
-        made.time_partitioning = _division(table)
+        made = bigquery.Table(self._of(table), schema=schema_of(table))
+        made.time_partitioning = division_of(table)
+        made.description = table.note or None
         with _reported(table.label):
             self._make_dataset(table.layer)
             self._client.delete_table(self._of(table), not_found_ok=True, retry=_AGAIN)
@@ -114,12 +114,15 @@ class BigQuery:
     def replace(self, table: WarehouseTable, partition: str | None, rows: Path) -> int:
         config = bigquery.LoadJobConfig(
             source_format=bigquery.SourceFormat.PARQUET,
-            schema=_schema(table),
+            schema=schema_of(table),
             autodetect=False,
             create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
             write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
         )
-        config.time_partitioning = _division(table)
+        config.time_partitioning = division_of(table)
+        config.destination_table_description = table.note or None
+        lists: Any = bigquery.ParquetOptions  # untyped
+        config.parquet_options = lists.from_api_repr({"enableListInference": True})
         target = self._of(table) + (f"${partition}" if partition is not None else "")
         with _reported(table.label), rows.open("rb") as opened:
             job = self._client.load_table_from_file(
@@ -151,7 +154,7 @@ class BigQuery:
             found = {n: self._client.get_table(self.where(layer, n), retry=_AGAIN) for n in tables}
         return {name: int(table.num_rows or 0) for name, table in found.items()}
 
-    def promote(self, source: str, layer: str, tables: Sequence[str]) -> None:
+    def promote(self, source: str, layer: str, tables: Mapping[str, str]) -> None:
         config = bigquery.CopyJobConfig(
             write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
             create_disposition=bigquery.CreateDisposition.CREATE_IF_NEEDED,
@@ -160,13 +163,13 @@ class BigQuery:
             self._make_dataset(layer)
             jobs = [
                 self._client.copy_table(
-                    self.where(source, name),
+                    self.where(source, built),
                     self.where(layer, name),
                     job_config=config,
                     location=self._settings.location,
                     retry=_AGAIN,
                 )
-                for name in tables
+                for built, name in tables.items()
             ]
             for job in jobs:
                 job.result(retry=_AGAIN)
@@ -240,36 +243,6 @@ def _client(settings: BigQuerySettings) -> bigquery.Client:
         return bigquery.Client(credentials=nobody(), **options)
     with _reported("its credentials"):
         return bigquery.Client(**options)
-
-
-def _types(table: WarehouseTable) -> dict[str, str]:
-    try:
-        return table.types
-    except ValueError as error:
-        raise WarehouseError(f"{table.label}: {error}") from None
-
-
-def _schema(table: WarehouseTable) -> list[bigquery.SchemaField]:
-    fields = []
-    for name, kind in _types(table).items():
-        found = _TYPE.fullmatch(kind)
-        assert found is not None, kind
-        digits: dict[str, Any] = {}
-        if found["digits"] is not None:
-            digits = {"precision": int(found["digits"]), "scale": int(found["scale"])}
-        fields.append(bigquery.SchemaField(name, found["name"], **digits))
-    return fields
-
-
-def _kind(field: bigquery.SchemaField) -> str:
-    name = _OLDER.get(field.field_type, field.field_type)
-    return name if field.precision is None else f"{name}({field.precision}, {field.scale or 0})"
-
-
-def _division(table: WarehouseTable) -> bigquery.TimePartitioning | None:
-    if table.grain is None:
-        return None
-    return bigquery.TimePartitioning(type_=table.grain, field=table.partition_column)
 
 
 @contextlib.contextmanager

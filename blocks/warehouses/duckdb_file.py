@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 
 from blocks.warehouse import WarehouseError, WarehouseUnavailableError
 from blocks.warehouse_settings import DuckDbSettings
+from tasks.contracts.nested_kinds import fully_quoted
 from tasks.contracts.warehouse import DbtTarget, Event, LoadEvent, WarehouseTable
 
 _NO_GOLD = "gold is not computed in a DuckDB file; set gold_engine to duckdb"
@@ -62,13 +63,22 @@ class DuckDbFile:
 
     def is_as(self, table: WarehouseTable) -> bool:
         with self._session(table.label) as session:
-            return self._columns(session, table.layer, table.name) == dict(table.columns)
+            note = session.execute(
+                "select coalesce(comment, '') from duckdb_tables() "
+                "where schema_name = ? and table_name = ?",
+                [f"{self._pipeline}_{table.layer}", table.name],
+            ).fetchone()
+            columns = self._columns(session, table.layer, table.name)
+        wanted = {name: fully_quoted(kind) for name, kind in table.columns.items()}
+        return columns == wanted and note == (table.note,)
 
     def create(self, table: WarehouseTable) -> None:
         columns = ", ".join(f'"{name}" {kind}' for name, kind in table.columns.items())
+        note = table.note.replace("'", "''")
         with self._session(table.label) as session:
             self._make_schema(session, table.layer)
             session.execute(f"create or replace table {self._of(table)} ({columns})")
+            session.execute(f"comment on table {self._of(table)} is '{note}'")
 
     def replace(self, table: WarehouseTable, partition: str | None, rows: Path) -> int:
         file = str(rows).replace("'", "''")
@@ -105,7 +115,7 @@ class DuckDbFile:
             }
         return {name: int(count) for name, count in counts.items()}
 
-    def promote(self, source: str, layer: str, tables: Sequence[str]) -> None:  # noqa: ARG002
+    def promote(self, source: str, layer: str, tables: Mapping[str, str]) -> None:  # noqa: ARG002
         raise WarehouseError(_NO_GOLD)
 
     def dbt_target(self, building: str) -> DbtTarget:  # noqa: ARG002
@@ -146,7 +156,7 @@ class DuckDbFile:
             "where schema_name = ? and table_name = ? order by column_index",
             [f"{self._pipeline}_{layer}", table],
         )
-        return dict(rows.fetchall())
+        return {name: fully_quoted(kind) for name, kind in rows.fetchall()}
 
     @contextlib.contextmanager
     def _session(self, what: str) -> Iterator[duckdb.DuckDBPyConnection]:

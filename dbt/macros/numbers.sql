@@ -34,3 +34,8 @@
 {% macro ratio(numerator, denominator) -%}
     (cast({{ numerator }} as {{ double_type() }}) / nullif(cast({{ denominator }} as {{ double_type() }}), 0))
 {%- endmacro %}
+
+{# How many values a list has. #}
+{% macro list_length(list) -%}
+    {{ 'array_length' if target.type == 'bigquery' else 'len' }}({{ list }})
+{%- endmacro %}

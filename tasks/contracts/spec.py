@@ -351,11 +351,6 @@ class Spec(_Entry):
     dimensions: tuple[Dimension, ...] = ()
     transforms: tuple[Transform, ...] = ()
     gold: tuple[GoldFact, ...] = ()
-    gold_in_warehouse: bool = Field(
-        False,
-        description="Gold may be computed in the warehouse, where an environment wants it: its "
-        "models run there, and nothing needs its files in the lake.",
-    )
     gates: Gates = Gates()
     retention: Retention = Retention()
     freshness: FreshnessLimits = FreshnessLimits()

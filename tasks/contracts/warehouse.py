@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from tasks.contracts.nested_kinds import list_item, struct_members
+
 Grain = Literal["DAY", "MONTH"]
 Event = Literal["begun", "loaded", "gold"]
 
@@ -34,13 +36,17 @@ _NUMERIC_SCALE, _NUMERIC_DIGITS, _BIG_SCALE, _BIG_DIGITS = 9, 29, 38, 38
 
 @dataclass(frozen=True)
 class WarehouseTable:
-    """A table of the warehouse. `columns` are names and DuckDB types, in order."""
+    """A table of the warehouse. `columns` are names and DuckDB types, in order.
+
+    `note` is kept with the table; one with another note has other rows.
+    """
 
     layer: str
     name: str
     columns: Mapping[str, str]
     partition_column: str | None = None
     grain: Grain | None = None
+    note: str = ""
 
     @property
     def label(self) -> str:
@@ -139,8 +145,14 @@ def standing_of(events: Iterable[LoadEvent]) -> Standing:
 def bigquery_type(kind: str, column: str = "") -> str:
     """Return BigQuery's type for a DuckDB one; money is exact: `NUMERIC(18, 2)`.
 
-    Raises ValueError naming the column where there is none.
+    Raises ValueError naming the column where there is none, as for a list of lists.
     """
+    item, members = list_item(kind), struct_members(kind)
+    if item is not None and list_item(item) is None:
+        return f"ARRAY<{bigquery_type(item, column)}>"
+    if members is not None:
+        of = (f"{name} {bigquery_type(each, column)}" for name, each in members.items())
+        return f"STRUCT<{', '.join(of)}>"
     decimal = _DECIMAL.fullmatch(kind)
     if decimal is not None:
         digits, scale = int(decimal[1]), int(decimal[2])

@@ -196,9 +196,10 @@ class BigQueryStandIn(StoredTables, Proxy):
             stored = pq.read_schema(file)
             if stored.names != [field["name"] for field in fields]:
                 raise RefusedError(400, "invalid", "the file's columns are not the schema's")
-            unzoned = [
-                f.name for f in stored if str(f.type).startswith("timestamp") and not f.type.tz
-            ]
+            if any(str(f.type).startswith("list") for f in stored) and not lists_are_read(load):
+                raise RefusedError(400, "invalid", "a list is a struct of a list, unless inferred")
+            # A type of Arrow tells its zone, also within others.
+            unzoned = [f.name for f in stored if "timestamp[us]" in str(f.type)]
             if unzoned:
                 raise RefusedError(400, "invalid", f"{unzoned[0]}: a DATETIME is no TIMESTAMP")
             source = f"read_parquet('{file}', hive_partitioning = false)"
@@ -247,6 +248,11 @@ class BigQueryStandIn(StoredTables, Proxy):
             target = reference(statement.this.db, statement.this.name)
         job["configuration"]["query"]["destinationTable"] = target
         return {"statementType": kind, "totalBytesProcessed": "0", "totalBytesBilled": "0"}
+
+
+def lists_are_read(load: dict[str, Any]) -> bool:
+    """Whether lists of a file become repeated columns."""
+    return bool(load.get("parquetOptions", {}).get("enableListInference"))
 
 
 def to_duckdb(statement: str | sqlglot.exp.Expression) -> str:

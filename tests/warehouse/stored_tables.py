@@ -11,6 +11,8 @@ from typing import Any
 
 import duckdb
 
+from tasks.contracts.nested_kinds import list_item, struct_members
+
 PROJECT = "shop-data"
 _STORED = {
     "STRING": "VARCHAR",
@@ -52,6 +54,7 @@ class StoredTables:
     def __init__(self) -> None:
         self._partitioning: dict[tuple[str, str], dict[str, Any]] = {}
         self._schemas: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        self._told: dict[tuple[str, str], dict[str, Any]] = {}  # what else was said of a table
         # Answers to queries: fields and rows, by job.
         self._results: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {}
         self.database = duckdb.connect()
@@ -96,6 +99,7 @@ class StoredTables:
             self.database.execute(f'drop {kind} "{dataset}"."{name}"')
             self._partitioning.pop((dataset, name), None)
             self._schemas.pop((dataset, name), None)
+            self._told.pop((dataset, name), None)
         return None
 
     def _make(self, body: Any) -> Any:
@@ -140,6 +144,7 @@ class StoredTables:
         fields = body["schema"]["fields"]
         self.database.execute(f'create table "{dataset}"."{name}" ({_columns(fields)})')
         self._schemas[dataset, name] = fields
+        self._told[dataset, name] = {k: body[k] for k in ("description",) if body.get(k)}
         if body.get("timePartitioning"):
             self._partitioning[dataset, name] = body["timePartitioning"]
         return self._table(dataset, name)
@@ -150,7 +155,7 @@ class StoredTables:
             self.database.execute(f'select * from "{dataset}"."{name}" limit 0')
         )
         (count,) = self.database.execute(f'select count(*) from "{dataset}"."{name}"').fetchone()
-        found = {
+        found = self._told.get((dataset, name), {}) | {
             "id": f"{PROJECT}:{dataset}.{name}",
             "tableReference": reference(dataset, name),
             "type": kind,
@@ -175,17 +180,7 @@ class StoredTables:
         return f"strftime(\"{division['field']}\", '{form}') is not distinct from '{partition}'"
 
     def _described(self, relation: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-        described = relation.description or []
-        return [
-            {
-                "name": name,
-                "mode": "NULLABLE",
-                "type": "NUMERIC"
-                if str(kind).startswith("DECIMAL")
-                else _SHOWN.get(str(kind), "STRING"),
-            }
-            for name, kind, *_ in described
-        ]
+        return [_shown(name, str(kind)) for name, kind, *_ in relation.description or []]
 
 
 def reference(dataset: str, table: str) -> dict[str, str]:
@@ -196,10 +191,26 @@ def _columns(fields: list[dict[str, Any]]) -> str:
     return ", ".join(f'"{field["name"]}" {_stored(field)}' for field in fields)
 
 
+def _shown(name: str, kind: str) -> dict[str, Any]:
+    """A column with DuckDB's type as the REST protocol describes it."""
+    item, members = list_item(kind), struct_members(kind)
+    if item is not None:
+        return _shown(name, item) | {"mode": "REPEATED"}
+    if members is not None:
+        fields = [_shown(*member) for member in members.items()]
+        return {"name": name, "mode": "NULLABLE", "type": "RECORD", "fields": fields}
+    shown = "NUMERIC" if kind.startswith("DECIMAL") else _SHOWN.get(kind, "STRING")
+    return {"name": name, "mode": "NULLABLE", "type": shown}
+
+
 def _stored(field: dict[str, Any]) -> str:
-    if field.get("precision"):
-        return f"DECIMAL({field['precision']},{field.get('scale', 0)})"
-    return _STORED[field["type"]]
+    if field["type"] == "RECORD":
+        kind = f"STRUCT({_columns(field['fields'])})"
+    elif field.get("precision"):
+        kind = f"DECIMAL({field['precision']},{field.get('scale', 0)})"
+    else:
+        kind = _STORED[field["type"]]
+    return f"{kind}[]" if field.get("mode") == "REPEATED" else kind
 
 
 def kinds(fields: list[dict[str, Any]]) -> list[tuple[str, str]]:

@@ -15,9 +15,7 @@ from blocks.warehouse import WarehouseUnavailableError
 from blocks.warehouse_settings import BigQuerySettings
 from blocks.warehouses.bigquery import BigQuery
 from tasks.contracts.errors import ConfigurationError
-from tasks.contracts.spec import Spec
-from tasks.specs import load_spec
-from tasks.warehouse_gold import BUILDING, check_warehouse, computed_there
+from tasks.warehouse_gold import BUILDING, check_warehouse
 from tests.integration.service_account import key_with
 from tests.warehouse.stand_in import PROJECT
 
@@ -71,13 +69,12 @@ def settings(**said: Any) -> Settings:
 def test_gold_that_cannot_be_computed_there_is_told_before_a_run_begins(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    spec = load_spec("ecommerce")
-    check_warehouse(settings(), spec)
+    check_warehouse(settings())
     with pytest.raises(ConfigurationError, match="needs a warehouse of kind bigquery"):
-        check_warehouse(settings(warehouse={"kind": "duckdb"}), spec)
+        check_warehouse(settings(warehouse={"kind": "duckdb"}))
     with pytest.raises(ConfigurationError, match="needs load_warehouse"):
-        check_warehouse(settings(load_warehouse=False), spec)
-    check_warehouse(settings(warehouse={"kind": "duckdb"}, gold_engine="duckdb"), spec)
+        check_warehouse(settings(load_warehouse=False))
+    check_warehouse(settings(warehouse={"kind": "duckdb"}, gold_engine="duckdb"))
 
     def none(name: str) -> str:
         import importlib.metadata
@@ -86,19 +83,7 @@ def test_gold_that_cannot_be_computed_there_is_told_before_a_run_begins(
 
     monkeypatch.setattr("importlib.metadata.version", none)
     with pytest.raises(ConfigurationError, match="install the extra `bigquery`"):
-        check_warehouse(settings(), spec)
-
-
-def test_gold_with_masked_columns_is_never_computed_there() -> None:
-    spec = load_spec("ecommerce")
-    assert computed_there(settings(), spec)
-    assert not computed_there(settings(gold_engine="duckdb"), spec)
-    entry = {"table": "customers", "column": "email", "kind": "email", "gold_columns": ["email"]}
-    document = spec.model_dump(mode="json", by_alias=True)
-    masked = Spec.model_validate({**document, "pii": [entry]})
-    assert not computed_there(settings(), masked)
-    silent = Spec.model_validate({**document, "gold_in_warehouse": False})
-    assert not computed_there(settings(), silent)
+        check_warehouse(settings())
 
 
 def test_a_lake_on_disk_needs_no_google() -> None:

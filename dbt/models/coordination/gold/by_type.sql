@@ -1,5 +1,5 @@
 with tasks as (
-    {{ tasks_by_day() }}
+    {{ tasks_by_day(per=['date', 'type']) }}
 )
 
 select

@@ -1,11 +1,9 @@
 with tasks as (
-    {{ tasks_by_day() }}
+    {{ tasks_by_day(per=['date']) }}
 ),
 
 calendar as (
-    select cast(unnest(generate_series(
-        coalesce((select min(date) from tasks), {{ run_date() }}), {{ run_date() }}, interval 1 day
-    )) as date) as date  -- noqa: RF04
+    {{ each_date('coalesce((select min(tasks.date) from tasks), ' ~ run_date() ~ ')', run_date()) }}
 )
 
 select

@@ -1,6 +1,6 @@
 -- Over all tasks of the range: a mean of daily means would weigh quiet days like busy ones.
 with tasks as (
-    {{ tasks_by_day() }}
+    {{ tasks_by_day(per=[]) }}
 )
 
 select

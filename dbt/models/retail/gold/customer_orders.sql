@@ -26,8 +26,8 @@ totals as (
 
 select
     totals.customer_id,
-    customers.name as customer_name,
-    customers.email as customer_email,
+    {{ to_be_masked('customers.name') }} as customer_name,
+    {{ to_be_masked('customers.email') }} as customer_email,
     customers.segment as customer_segment,
     customers.region as customer_region,
     totals.order_id,
