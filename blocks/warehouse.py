@@ -64,6 +64,9 @@ class Warehouse(Protocol):
         `tables` are {name in `source`: name in `layer`}.
         """
 
+    def fetch(self, layer: str, table: str, target: Path) -> None:
+        """Write all rows of `table` to a Parquet file; moments are in UTC and do not say so."""
+
     def dbt_target(self, building: str) -> DbtTarget:
         """Return where dbt builds gold, in layer `building`, of the other layers."""
 

@@ -200,8 +200,17 @@ def page(
 def _opened(
     env: str | None, lake: Path | None, number: int | None, tables: set[str]
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Release]]:
+    from tasks.document_files import documents_prefix  # noqa: PLC0415
+
     settings, opened = environment_lake(env, lake)
     document = read_release(opened, PIPELINE, number)
+    where = document.warehouse_gold
+    if where is not None and any(name.startswith("gold.") for name in tables):
+        raise ConfigurationError(
+            f"gold of release {document.release} is in the warehouse ({where.project}."
+            f"{where.dataset}), not in the lake: read what is written of it in "
+            f"{opened.gold.url(documents_prefix(PIPELINE))}"
+        )
     from tasks.release_views import release_views  # noqa: PLC0415
 
     with release_views(

@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.utilities.annotations import quote
 
 from blocks.flow_settings import flow_settings
 from blocks.masking import mask_key
 from blocks.settings import Settings
 from tasks.contracts.errors import ConfigurationError
 from tasks.dbt_runs import DbtEngine
+from tasks.document_steps import write_documents_of_warehouse
 from tasks.masking import needs_key
 from tasks.mirror import passing_mirror
 from tasks.retrying import patient
@@ -87,3 +89,5 @@ def load_release(load: WarehouseLoad, settings: Settings, engine: DbtEngine) -> 
         end(load)
     if load.builds_gold:
         patient(build_warehouse_gold, settings)(load, engine)
+    if load.has_gold and load.spec.documents is not None:
+        write_documents_of_warehouse(load, quote(settings))  # type: ignore[call-overload]

@@ -12,8 +12,10 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
+from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 
@@ -38,15 +40,21 @@ def documents_prefix(pipeline: str) -> str:
 
 
 def follow_release(
-    lake: Lake, release: Release, *, threads: int = 2, memory_limit: str = "1500MB"
+    lake: Lake,
+    release: Release,
+    *,
+    gold: Mapping[str, Path] = MappingProxyType({}),
+    threads: int = 2,
+    memory_limit: str = "1500MB",
 ) -> list[str]:
     """Write the documents of a release that differ from those that are there; return their URLs.
 
+    `gold` are its tables (`TABLES`) in Parquet files, where the lake has none.
     Raises ReleaseError when a file of the release cannot be read.
     """
     tables = {*TABLES, CURRENT_TASKS}
     with release_views(
-        lake, release, tables=tables, threads=threads, memory_limit=memory_limit
+        lake, release, tables=tables, beside=gold, threads=threads, memory_limit=memory_limit
     ) as engine:
         page = [page_of_day(engine, release.run_date)]
         documents = itertools.chain(fleet_documents(engine), page)

@@ -10,6 +10,8 @@ import contextlib
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -22,7 +24,7 @@ from tasks.contracts.release import Release
 from tasks.landing_sql import identifier
 from tasks.mirror import Mirror, passing_mirror
 from tasks.published_views import files_behind, rows_sql
-from tasks.sql_text import quoted
+from tasks.sql_text import quoted, select_of
 
 AUDIT_VIEW = "audit.runs"
 _BATCH_ROWS = 10_000
@@ -42,6 +44,7 @@ def release_views(
     release: Release,
     *,
     tables: Collection[str] | None = None,
+    beside: Mapping[str, Path] = MappingProxyType({}),
     threads: int = 1,
     memory_limit: str = "1500MB",
 ) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -49,8 +52,9 @@ def release_views(
 
     Views are named as the tables are (`silver.orders`). `audit.runs` has a row a table and run of
     the pipeline (columns: `audit.AUDIT_SCHEMA`). `tables` limits the views: what lies in an object
-    store must be fetched first. The connection can read the files of its views and no others;
-    whoever runs SQL of a stranger does so through `select`, which also keeps it from writing.
+    store must be fetched first. `beside` are Parquet files with the rows of tables that the release
+    has elsewhere. The connection can read the files of its views and no others; whoever runs SQL of
+    a stranger does so through `select`, which also keeps it from writing.
     Raises ReleaseError when a file of the release cannot be read.
     """
     settings: dict[str, str | bool | int | float | list[str]] = {
@@ -67,6 +71,7 @@ def release_views(
     ):
         settings["temp_directory"] = spill
         files = {name: mirror.paths(files_behind(name, release.tables)) for name in shown}
+        files |= {name: [str(path)] for name, path in beside.items()}
         files[AUDIT_VIEW] = []
         if tables is None or AUDIT_VIEW in tables:
             files[AUDIT_VIEW] = _audit_files(mirror, release.pipeline)
@@ -74,6 +79,7 @@ def release_views(
             connection.execute("set TimeZone = 'UTC'")
             try:
                 contents = {n: rows_sql(n, release.tables, mirror.paths) for n in shown}
+                contents |= {name: select_of([str(path)]) for name, path in beside.items()}
                 _create_views(connection, contents, files[AUDIT_VIEW])
             except duckdb.IOException as error:
                 raise ReleaseError(_unreadable(release, error)) from error

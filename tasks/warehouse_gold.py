@@ -1,15 +1,16 @@
 """Gold that is computed in the warehouse: by the same models, of the tables that were loaded there.
 
-Belongs here: letting dbt build beside what readers see, and putting its tables in their place once
-every data test has passed. Does not belong here: the facts' SQL (`dbt/models/<pipeline>/gold`), or
-loading what they read (`warehouse_load.py`).
+Belongs here: letting dbt build beside what readers see, putting its tables in their place once
+every data test has passed, and fetching them. Does not belong here: the facts' SQL
+(`dbt/models/<pipeline>/gold`), or loading what they read (`warehouse_load.py`).
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 
 from blocks.settings import Settings
 from blocks.warehouse_settings import BigQuerySettings, WarehouseSettings
@@ -108,6 +109,16 @@ def build_gold(
     load.warehouse.promote(BUILDING, "gold", built)
     load.warehouse.record(load.load_id or "gold", release.release, load.run_id, "gold")
     load.gold = release.release
+
+
+def fetch_gold(load: WarehouseLoad, tables: Collection[str]) -> dict[str, Path]:
+    """Bring `tables` (`gold.name`) of the warehouse here; return the Parquet file of each."""
+    folder = load.work / "gold"
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {name: folder / f"{name}.parquet" for name in tables}
+    for name, file in files.items():
+        load.warehouse.fetch("gold", name.removeprefix("gold."), file)
+    return files
 
 
 def _judge(

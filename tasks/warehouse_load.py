@@ -103,17 +103,21 @@ class WarehouseLoad:
         self.records: dict[str, TableRecord] = {}
 
     @property
+    def has_gold(self) -> bool:
+        """Whether gold is in the warehouse alone."""
+        assert self.release is not None
+        return self.release.warehouse_gold is not None
+
+    @property
     def builds_gold(self) -> bool:
         """Whether gold is to be built of what is loaded: the lake has none, and it is not there."""
         assert self.release is not None
-        return self.release.warehouse_gold is not None and self.gold != self.release.release
+        return self.has_gold and self.gold != self.release.release
 
     @property
     def withheld(self) -> Withheld:
         """What stays in the lake of the release, and where the warehouse gets masks for it."""
-        assert self.release is not None
-        masks = self.release.warehouse_gold is not None
-        return withheld_columns(self.spec, masks=masks, key=self.key)
+        return withheld_columns(self.spec, masks=self.has_gold, key=self.key)
 
     @property
     def summary(self) -> WarehouseSummary:
@@ -168,7 +172,7 @@ def load_table(load: WarehouseLoad, name: str) -> None:
             load.warehouse.clear(planned.table, part.partition)
             continue
         file = load.work / name / f"{part.partition or 'all'}.parquet"
-        _write_rows(_batches(load, name, part), planned.table, file)
+        write_rows(_batches(load, name, part), planned.table, file)
         try:
             load.warehouse.replace(planned.table, part.partition, file)
         finally:
@@ -226,7 +230,7 @@ def _batches(load: WarehouseLoad, name: str, part: PartLoad) -> Iterator[pa.Reco
             yield from source.iter_batches(_BATCH_ROWS)
 
 
-def _write_rows(batches: Iterable[pa.RecordBatch], table: WarehouseTable, target: Path) -> None:
+def write_rows(batches: Iterable[pa.RecordBatch], table: WarehouseTable, target: Path) -> None:
     """Write rows to one file with the types that the warehouse expects.
 
     Raises WarehouseError where they have not the columns of the table.

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import requests
 from google.api_core.exceptions import GoogleAPICallError, NotFound, RetryError
 from google.auth.credentials import AnonymousCredentials
@@ -23,7 +24,13 @@ from google.cloud.bigquery.retry import DEFAULT_RETRY
 from blocks.gcp_keys import as_credentials, key_text
 from blocks.warehouse import WarehouseError, WarehouseUnavailableError
 from blocks.warehouse_settings import BigQuerySettings
-from blocks.warehouses.bigquery_schema import division_of, kind_of, schema_of, types_of
+from blocks.warehouses.bigquery_schema import (
+    division_of,
+    kind_of,
+    schema_of,
+    types_of,
+    without_zones,
+)
 from tasks.contracts.warehouse import DbtTarget, Event, LoadEvent, WarehouseTable
 
 SCOPES = ["https://www.googleapis.com/auth/bigquery"]
@@ -173,6 +180,13 @@ class BigQuery:
             ]
             for job in jobs:
                 job.result(retry=_AGAIN)
+
+    def fetch(self, layer: str, table: str, target: Path) -> None:
+        with _reported(f"{layer}.{table}"):
+            found = self._client.get_table(self.where(layer, table), retry=_AGAIN)
+            rows = self._client.list_rows(found, retry=_AGAIN)
+            fetched = rows.to_arrow(create_bqstorage_client=False)
+        pq.write_table(fetched.cast(without_zones(fetched.schema)), target)
 
     def dbt_target(self, building: str) -> DbtTarget:
         layers = ("silver", "dims", "enriched", "gold")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pyarrow as pa
 from google.cloud import bigquery
 
 from blocks.warehouse import WarehouseError
@@ -62,3 +63,19 @@ def division_of(table: WarehouseTable) -> bigquery.TimePartitioning | None:
     if table.grain is None:
         return None
     return bigquery.TimePartitioning(type_=table.grain, field=table.partition_column)
+
+
+def without_zones(schema: pa.Schema) -> pa.Schema:
+    """Return the schema of rows whose moments, within lists and structs too, do not say UTC."""
+    return pa.schema([_without_zones(field) for field in schema])
+
+
+def _without_zones(field: pa.Field) -> pa.Field:
+    kind = field.type
+    if pa.types.is_timestamp(kind):
+        kind = pa.timestamp(kind.unit)
+    elif pa.types.is_list(kind):
+        kind = pa.list_(_without_zones(kind.value_field))
+    elif pa.types.is_struct(kind):
+        kind = pa.struct([_without_zones(member) for member in kind])
+    return field.with_type(kind)

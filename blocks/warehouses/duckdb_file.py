@@ -118,6 +118,9 @@ class DuckDbFile:
     def promote(self, source: str, layer: str, tables: Mapping[str, str]) -> None:  # noqa: ARG002
         raise WarehouseError(_NO_GOLD)
 
+    def fetch(self, layer: str, table: str, target: Path) -> None:  # noqa: ARG002
+        raise WarehouseError(_NO_GOLD)
+
     def dbt_target(self, building: str) -> DbtTarget:  # noqa: ARG002
         raise WarehouseError(_NO_GOLD)
 

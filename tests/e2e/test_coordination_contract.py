@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from blocks.lake import local_lake
 from cli.app import app
 from flows.run import RunFailedError
 from tasks.contracts.errors import ConfigurationError
+from tasks.document_files import documents_prefix
 from tasks.maintenance import clear_up
 from tasks.specs import load_spec
 from tests.conftest import SHARED
@@ -24,6 +26,7 @@ from tests.oracle.coordination import coordination_documents, coordination_outpu
 from tests.oracle.coordination_gold import counted_tasks, kpi_document
 from tests.oracle.coordination_reader import read_feeds
 from tests.oracle.table import Table
+from tests.warehouse.moved_gold import gold_moved_to_bigquery
 
 FIRST, SECOND, THIRD = (date(2026, 1, day) for day in (8, 9, 10))
 
@@ -81,6 +84,25 @@ def assert_equals(lake: Path, outcome: Any, expected: dict[str, Table]) -> None:
     assert told_counts(outcome) == counts
 
 
+def assert_the_warehouse_agrees(lake: Path) -> None:
+    """Gold that the warehouse computes has the same rows, and the same documents are made of it."""
+    documents = lake / "gold" / documents_prefix("coordination")
+
+    def texts() -> dict[str, bytes]:
+        files = (path for path in documents.rglob("*") if path.is_file())
+        return {path.relative_to(documents).as_posix(): path.read_bytes() for path in files}
+
+    before = texts()
+    shutil.rmtree(documents)
+    with gold_moved_to_bigquery("coordination", lake) as moved:
+        assert moved.disagreeing() == []
+    assert len(before) > 10
+    assert texts() == before
+    refused = typer.testing.CliRunner().invoke(app, ["master-report", "x", "--lake", str(lake)])
+    assert refused.exit_code == 2
+    assert "is in the warehouse (shop-data." in " ".join(refused.stderr.split())
+
+
 @pytest.mark.slow
 def test_the_real_files_give_the_contracts_rows(
     run_coordination: Callable[..., Any], tmp_path: Path
@@ -113,6 +135,7 @@ def test_deliveries_give_the_contracts_rows_one_after_the_other(
         before, now = (tables[f"silver.{name}"]["files"] for tables in (kept, grown))
         assert len(now) == 2, name
         assert before[0] in now, "records that a release has read are not read again"
+    assert_the_warehouse_agrees(shutil.copytree(lake, tmp_path / "moved"))
 
     again = run_coordination(lake, SECOND, deliveries[1])
     assert release_document(lake, pipeline="coordination")["tables"] == grown

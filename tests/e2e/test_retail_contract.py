@@ -21,6 +21,7 @@ from tests.integration.published import files_of, release_document
 from tests.oracle import differences
 from tests.oracle.retail import Delivery, olist_files, own_files, retail_outputs
 from tests.oracle.table import Table
+from tests.warehouse.moved_gold import gold_moved_to_bigquery
 
 RUN_DATE = date(2024, 1, 18)
 KEY = "open sesame"
@@ -137,6 +138,27 @@ def test_a_dirty_sample_gives_the_rows_of_the_contract(
     assert KEY.encode() not in b"".join(
         path.read_bytes() for path in lake.rglob("*") if path.is_file() and path.suffix != ".db"
     )
+
+
+@pytest.mark.slow
+def test_the_warehouse_gives_the_same_gold_and_gets_masks_only(dirty_lake: Path) -> None:
+    silver = medallion("query", "retail", "from silver.stg_customers", "--lake", str(dirty_lake))
+    people = {text for row in silver["rows"] for text in (row["name"], row["email"]) if text}
+    assert len(people) > 100
+    with gold_moved_to_bigquery("retail", dirty_lake) as moved:
+        assert moved.disagreeing() == []
+        assert len(moved.native["gold.customer_orders"]) > 100
+        there = {
+            str(value)
+            for schema, table in moved.server.rows(
+                "select schema_name, table_name from duckdb_tables()"
+            )
+            for row in moved.server.rows(f'from "{schema}"."{table}"')
+            for value in row
+        }
+        assert people & there == set()
+        said = json.dumps(moved.server.jobs)
+        assert [text for text in (KEY, *people) if text in said] == []
 
 
 @pytest.mark.slow

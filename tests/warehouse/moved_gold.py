@@ -18,18 +18,17 @@ import pytest
 
 from blocks.lake import local_lake
 from blocks.warehouse_settings import BigQuerySettings
-from tasks.contracts.release import Release, WarehouseGold
+from tasks.contracts.release import WarehouseGold
 from tasks.releases import publish, read_current, read_release
 from tests.warehouse.stand_in import PROJECT, BigQueryStandIn
 
 
 @dataclass(frozen=True)
 class MovedGold:
-    """A lake whose current release has its gold in the warehouse; `before` has the same in files."""
+    """A release whose gold is in the warehouse; `native` are the rows that the lake had of it."""
 
     server: BigQueryStandIn
     pipeline: str
-    before: Release
     native: dict[str, list[tuple[Any, ...]]]
 
     def dataset(self, layer: str) -> str:
@@ -88,7 +87,7 @@ def gold_moved_to_bigquery(pipeline: str, lake: Path) -> Iterator[MovedGold]:
         publish(opened, release, current)
         summary = sync_warehouse(pipeline, lake=str(lake), environment="cloud")
         assert summary.gold == summary.release == release.release
-        yield MovedGold(server, pipeline, before, native)
+        yield MovedGold(server, pipeline, native)
 
 
 def comparable(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

@@ -30,6 +30,7 @@ from tests.warehouse.stored_tables import (
     StoredTables,
     kinds,
     reference,
+    written_row,
 )
 
 __all__ = ["PROJECT", "BigQueryStandIn", "RefusedError"]
@@ -239,7 +240,7 @@ class BigQueryStandIn(StoredTables, Proxy):
         done = self.database.execute(self.translated[-1], parameters or None)
         if kind == "SELECT":
             fields = self._described(done)
-            rows = [{"f": [{"v": _written(value)} for value in row]} for row in done.fetchall()]
+            rows = [written_row(row) for row in done.fetchall()]
         else:
             fields, rows = [], []
         self._results[identity] = (fields, rows)
@@ -271,13 +272,3 @@ def _statement_type(statement: sqlglot.exp.Expression) -> str:
 
 def _named(reference: dict[str, str]) -> str:
     return f"{reference['datasetId']}.{reference['tableId']}"
-
-
-def _written(value: Any) -> Any:
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        return str(value).lower()
-    if hasattr(value, "timestamp"):
-        return str(int(value.timestamp() * 1_000_000))
-    return str(value)

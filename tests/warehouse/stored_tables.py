@@ -7,6 +7,7 @@ here: jobs, and answering requests (`stand_in.py`).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import duckdb
@@ -78,10 +79,12 @@ class StoredTables:
         if dataset not in self._dataset_names():
             raise RefusedError(404, "notFound", f"Not found: Dataset {dataset}")
         if found["part"] == "tables":
-            return self._table_call(method, dataset, table, body)
+            return self._table_call(method, dataset, table, body, data=bool(found["data"]))
         return {"routines": []} if found["part"] else self._dataset(dataset)
 
-    def _table_call(self, method: str, dataset: str, table: str | None, body: Any) -> Any:
+    def _table_call(
+        self, method: str, dataset: str, table: str | None, body: Any, *, data: bool = False
+    ) -> Any:
         if table is None and method == "POST":
             return self._create(dataset, body)
         if table is None:
@@ -91,7 +94,8 @@ class StoredTables:
         if (dataset, name) not in self._tables():
             raise RefusedError(404, "notFound", f"Not found: Table {dataset}.{name}")
         if method != "DELETE":
-            return self._table(dataset, name)
+            found = self._table(dataset, name)
+            return self._rows(dataset, name) if data else found
         if partition:
             self._clear(dataset, name, partition)
         else:
@@ -168,6 +172,10 @@ class StoredTables:
             found["timePartitioning"] = self._partitioning[dataset, name]
         return found
 
+    def _rows(self, dataset: str, name: str) -> dict[str, Any]:
+        rows = self.database.execute(f'from "{dataset}"."{name}"').fetchall()
+        return {"totalRows": str(len(rows)), "rows": [written_row(row) for row in rows]}
+
     def _clear(self, dataset: str, table: str, partition: str) -> None:
         condition = self._in_partition(dataset, table, partition)
         self.database.execute(f'delete from "{dataset}"."{table}" where {condition}')
@@ -215,3 +223,22 @@ def _stored(field: dict[str, Any]) -> str:
 
 def kinds(fields: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(field["name"], _stored(field)) for field in fields]
+
+
+def written_row(row: Iterable[Any]) -> dict[str, Any]:
+    """A row, or a struct, as the REST protocol has it."""
+    return {"f": [{"v": _written(value)} for value in row]}
+
+
+def _written(value: Any) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return [{"v": _written(each)} for each in value]
+    if isinstance(value, dict):
+        return written_row(value.values())
+    if isinstance(value, bool):
+        return str(value).lower()
+    if hasattr(value, "timestamp"):
+        return str(int(value.timestamp() * 1_000_000))
+    return str(value)

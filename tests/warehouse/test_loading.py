@@ -7,12 +7,14 @@ belong here: the decisions (`tests/unit/test_warehouse_plan.py`), or runs (`test
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from blocks.lake import local_lake
@@ -20,9 +22,10 @@ from blocks.warehouse import WarehouseError, WarehouseUnavailableError
 from blocks.warehouse_settings import BigQuerySettings, DuckDbSettings, WarehouseSettings
 from blocks.warehouses.opening import open_warehouse
 from tasks.contracts.release import Release
+from tasks.contracts.warehouse import WarehouseTable
 from tasks.releases import publish, read_current
 from tasks.specs import load_spec
-from tasks.warehouse_load import WarehouseLoad, begin_load, end_load, load_table
+from tasks.warehouse_load import WarehouseLoad, begin_load, end_load, load_table, write_rows
 from tests.unit.release_builder import published, run_of
 from tests.warehouse.conftest import load_all, opened
 from tests.warehouse.stand_in import BigQueryStandIn, RefusedError
@@ -212,6 +215,26 @@ def test_the_schema_is_the_releases_and_money_is_numeric(
         0.5,
         None,
     )
+
+
+def test_lists_of_structs_are_loaded_and_a_table_of_another_note_is_another_one(
+    settings: WarehouseSettings, tmp_path: Path
+) -> None:
+    listed = 'STRUCT("id" VARCHAR, "at" TIMESTAMP, "paid" DECIMAL(18,2))[]'
+    table = WarehouseTable("gold", "report", {"master": "VARCHAR", "tasks": listed}, note="key 1")
+    tasks = [{"id": "t1", "at": datetime(2024, 1, 1, tzinfo=UTC), "paid": Decimal("1.10")}]
+    file = tmp_path / "rows.parquet"
+    write_rows(pa.table({"master": ["m", "n"], "tasks": [tasks, []]}).to_batches(), table, file)
+    warehouse = open_warehouse(settings, "shop")
+    try:
+        warehouse.create(table)
+        assert warehouse.replace(table, None, file) == 2
+        assert warehouse.counts(table) == {None: 2}
+        assert warehouse.is_as(table)
+        assert not warehouse.is_as(replace(table, note="key 2"))
+        assert not warehouse.is_as(replace(table, columns={"master": "VARCHAR", "tasks": "DATE[]"}))
+    finally:
+        warehouse.close()
 
 
 def test_rows_that_are_lost_on_the_way_are_noticed_and_loaded_again(
