@@ -47,6 +47,8 @@ def test_models_and_reconciliations_of_the_pipelines_are_among_them() -> None:
     assert found["tests/reconciliation/clickstream"] == 2
     assert found["models/retail/gold"] == 5
     assert found["tests/reconciliation/retail"] == 2
+    assert found["models/coordination/gold"] == 6
+    assert found["tests/reconciliation/coordination"] == 1
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda path: path.stem)

@@ -1,7 +1,8 @@
 """Gold as BigQuery would compute it: the same models, by dbt's own adapter, give the same rows.
 
 Belongs here: the clickstream's models, in full and on a release, and what a failed build leaves.
-Does not belong here: the shop's models (`test_runs.py`), or grammar (`tests/unit`).
+Does not belong here: the shop's models (`test_runs.py`), those of retail and the fleet
+(`moved_gold.py`, after whole runs in `tests/e2e`), or grammar (`tests/unit`).
 
 dbt compiles each model for BigQuery; the stand-in parses it in that dialect, translates it by
 sqlglot and runs it in DuckDB. No run builds gold in the warehouse on top of a release, but the
@@ -28,6 +29,7 @@ from tasks.specs import load_spec
 from tasks.sql_text import select_of
 from tasks.warehouse_gold import BUILDING
 from tests.integration.random_events import FIRST_DAY, Row, Shop, write
+from tests.warehouse.moved_gold import comparable
 from tests.warehouse.stand_in import BigQueryStandIn
 
 SPEC = load_spec("clickstream")
@@ -87,17 +89,6 @@ class Gold:
             mine = pl.read_parquet(native / table / "*.parquet")
             rows = self.server.rows(f"from medallion_clickstream_{BUILDING}.{table}")
             assert comparable(rows) == comparable(mine.rows()), table
-
-
-def comparable(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Rows in one order; doubles to twelve digits, moments without their zone."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, float):
-            return float(f"{value:.12g}")
-        return value.replace(tzinfo=None) if getattr(value, "tzinfo", None) else value
-
-    return sorted((tuple(map(plain, row)) for row in rows), key=repr)
 
 
 def silver(gold: Gold, name: str, rows: Iterable[Row]) -> Path:
