@@ -41,9 +41,9 @@ def apply(
 
     [dim]medallion automations apply prod --dry-run[/dim]
     """
-    from blocks.environment_files import read_environment  # noqa: PLC0415
+    from blocks.settings import load_settings  # noqa: PLC0415 - Prefect is slow
 
-    read_environment(environment)  # before anything starts
+    load_settings(environment)  # there is such an environment, before anything starts
     with answering_api():
         from blocks.automations import apply_automations  # noqa: PLC0415
         from tasks.quality_events import resource_prefix  # noqa: PLC0415

@@ -29,6 +29,8 @@ from blocks.automations import AUTOMATIONS_FOLDER, apply_automations
 from cli.app import app
 from flows.quality_sensor import quality_sensor
 from flows.rollback import rollback
+from tasks.compiling import compile_artifact
+from tasks.contracts.artifact import artifact_bytes
 from tasks.contracts.errors import ConfigurationError
 from tasks.quality_events import GATE_BREACHED, resource_prefix
 from tests.unit.cli.published_lake import two_releases
@@ -99,7 +101,7 @@ def test_automations_are_saved_where_they_differ(client: SyncPrefectClient, tmp_
 
 
 def test_the_command_tells_what_changes(
-    client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch
+    client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PREFECT_API_URL", str(get_current_settings().api.url))
     called = CliRunner().invoke(app, ["automations", "apply", "local", "--dry-run", "--json"])
@@ -110,6 +112,15 @@ def test_the_command_tells_what_changes(
     }
     assert client.read_automations_by_name(ZOMBIES) == []
     called = CliRunner().invoke(app, ["automations", "apply", "dev"])
+    assert isinstance(called.exception, ConfigurationError)
+    # The image has no files of environments, only what was compiled of them.
+    (tmp_path / "shop.yml").write_text("gates: strict\n")
+    made = compile_artifact("retail", "shop", environments=tmp_path)
+    (tmp_path / "retail.shop.json").write_bytes(artifact_bytes(made))
+    monkeypatch.setenv("MEDALLION_ARTIFACT", str(tmp_path / "retail.shop.json"))
+    called = CliRunner().invoke(app, ["automations", "apply", "shop", "--dry-run", "--json"])
+    assert json.loads(called.stdout)["automations"][0]["automation"] == ZOMBIES
+    called = CliRunner().invoke(app, ["automations", "apply", "local"])
     assert isinstance(called.exception, ConfigurationError)
 
 

@@ -107,6 +107,7 @@ TAKEN = {
     "worker": {
         "worker.apiConfig",
         "worker.config.limit",
+        "worker.extraEnvVars",
         "worker.config.type",
         "worker.config.workPool",
         "worker.image.prefectTag",
@@ -139,10 +140,20 @@ def test_the_charts_know_what_the_values_set(chart: str, environment: str) -> No
     values = dict(keys(yaml.safe_load(path.read_text())))
     assert set(values) == TAKEN[chart]
     # The schemas of the charts want quantities as texts, and counts as numbers.
-    wanted = {"enabled": bool, "create": bool, "env": list}
+    wanted = {"enabled": bool, "create": bool, "env": list, "extraEnvVars": list}
     wanted |= dict.fromkeys(("replicaCount", "limit", "initialDelaySeconds"), int)
     for name, value in values.items():
         assert type(value) is wanted.get(name.rpartition(".")[2], str), name
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_runs_on_kubernetes_are_referred_to_the_secret_of_the_api(environment: str) -> None:
+    path = PROJECT / "deployments" / "helm" / environment / "worker.yaml"
+    worker = yaml.safe_load(path.read_text())["worker"]
+    set_there = {each["name"]: each["value"] for each in worker["extraEnvVars"]}
+    place = "PREFECT_INTEGRATIONS_KUBERNETES_WORKER_API_AUTH_STRING_SECRET"
+    secret = worker["selfHostedServerApiConfig"]["basicAuth"]["existingSecret"]
+    assert set_there == {f"{place}_NAME": secret, f"{place}_KEY": "auth-string"}
 
 
 def test_composed_runs_that_lose_their_worker_are_looked_after() -> None:
