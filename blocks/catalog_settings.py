@@ -7,12 +7,18 @@ one (`blocks/iceberg/opening.py`), and the Prefect blocks that hold these settin
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from blocks.secrets import HeldSecret, look_up
+from tasks.contracts.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from blocks.lake import Lake
+
+SQLITE_NAME = "catalog.db"
 _PLAIN = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 HttpAddress = Annotated[str, Field(pattern=r"^https?://[^/@?#\s]+(/[^@?#\s]*)?$")]
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")]
@@ -128,3 +134,16 @@ def check_client(client_id: object, secret: object, token: object) -> None:
 
 def _said(**held: Any) -> dict[str, str]:
     return {name: secret.get_secret_value() for name, secret in held.items() if secret is not None}
+
+
+def sqlite_path(settings: SqliteSettings, lake: Lake) -> Path:
+    """Return the file of a SQLite catalog; raises ConfigurationError where none can be meant."""
+    if settings.database is not None:
+        return Path(settings.database).absolute()
+    local = lake.control.local_path(SQLITE_NAME)
+    if local is None:
+        raise ConfigurationError(
+            "catalog.database: a lake in buckets holds no SQLite file; name one, or use a catalog "
+            "of kind postgres or rest"
+        )
+    return local

@@ -1,4 +1,4 @@
-"""The command `status`: where each pipeline stands, and how fresh it is.
+"""The command `status`: where each pipeline stands, in lake and catalog, and how fresh it is.
 
 Belongs here: what of a pipeline is shown. Does not belong here: tables and reports (`overview.py`),
 or what counts as fresh (`tasks/freshness.py`).
@@ -6,8 +6,10 @@ or what counts as fresh (`tasks/freshness.py`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.text import Text
@@ -20,6 +22,10 @@ from tasks.releases import read_current, read_release
 from tasks.reports.human_figures import NOTHING, duration, quantity
 from tasks.specs import known_pipelines
 
+if TYPE_CHECKING:
+    from blocks.settings import Settings
+    from tasks.catalog_standing import CatalogStanding
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
@@ -27,13 +33,15 @@ def register(app: typer.Typer) -> None:
 
 
 def status(env: Env = None, lake: LakeRoot = None, as_json: Json = False) -> None:
-    """Show each pipeline: its current release, how fresh it is, its last run, its dimensions.
+    """Show each pipeline: its current release, the catalog's, its last run, how fresh it is.
 
-    The exit status is 1 when something in the lake cannot be read.
+    The exit status is 1 when something in the lake cannot be read. A catalog that lags behind, or
+    does not answer, is told of and changes nothing.
     """
     settings, opened = environment_lake(env, lake)
     now = datetime.now(UTC)
     states = [_state(opened, pipeline, now) for pipeline in known_pipelines()]
+    standings = _add_catalog(states, opened, settings)
     where = opened.control.url("").rstrip("/")
     if as_json:
         print_json(
@@ -54,6 +62,7 @@ def status(env: Env = None, lake: LakeRoot = None, as_json: Json = False) -> Non
         table = plain_table(
             "pipeline",
             "release",
+            *(("catalog",) if standings else ()),
             "run date",
             "last run",
             "dimensions",
@@ -61,8 +70,10 @@ def status(env: Env = None, lake: LakeRoot = None, as_json: Json = False) -> Non
             wrapped=("run date", "last run", "dimensions"),
         )
         for state in states:
-            table.add_row(*_cells(state))
+            table.add_row(*_cells(state, has_catalog=bool(standings)))
         out.print(table)
+        for problem in {standing.problem for standing in standings if standing.problem}:
+            out.print(Text(f"catalog: {problem}", style="yellow"), soft_wrap=True)
         for state in states:
             if state["freshness"] is not None:
                 style = "yellow" if state["freshness"]["missed"] else ""
@@ -78,6 +89,7 @@ def _state(lake: Lake, pipeline: str, now: datetime) -> dict[str, Any]:
     state: dict[str, Any] = {
         "pipeline": pipeline,
         "release": None,
+        "catalog": None,
         "run_id": None,
         "run_date": None,
         "age_days": None,
@@ -98,6 +110,20 @@ def _state(lake: Lake, pipeline: str, now: datetime) -> dict[str, Any]:
     except MedallionError as error:
         problems.append(str(error))
     return state | {"problem": "; ".join(problems) or None}
+
+
+def _add_catalog(
+    states: Sequence[dict[str, Any]], lake: Lake, settings: Settings
+) -> list[CatalogStanding]:
+    """Add to each state where the catalog stands, if there is one and anything to be shown."""
+    from tasks.catalog_standing import catalog_standings  # noqa: PLC0415
+
+    published = {s["pipeline"]: s["release"] for s in states if s["release"] is not None}
+    found = catalog_standings(lake, settings, published)
+    for state in states:
+        if state["pipeline"] in found:
+            state["catalog"] = asdict(found[state["pipeline"]])
+    return list(found.values())
 
 
 def _freshness(
@@ -175,7 +201,16 @@ def _dimensions(lake: Lake, pipeline: str, today: date) -> dict[str, Any]:  # no
     return {"dimensions": dict(sorted(read_pointer(lake, pipeline).snapshots.items()))}
 
 
-def _cells(state: dict[str, Any]) -> list[Text]:
+def _catalog_told(standing: dict[str, Any] | None) -> Text:
+    if standing is None:
+        return Text(NOTHING)
+    if standing["problem"] is not None:
+        return Text("unreachable", style="yellow")
+    release = "nothing" if standing["release"] is None else str(standing["release"])
+    return Text(f"{release}, lags", style="yellow") if standing["lags"] else Text(release)
+
+
+def _cells(state: dict[str, Any], *, has_catalog: bool) -> list[Text]:
     run_date = last = NOTHING
     if state["run_date"] is not None:
         run_date = f"{state['run_date']}, {quantity(state['age_days'], 'day')} old"
@@ -184,4 +219,6 @@ def _cells(state: dict[str, Any]) -> list[Text]:
         last = f"{run['status']} in {duration(run['seconds'])}, {run['run_id']}"
     days = ", ".join(f"{name} {day}" for name, day in state["dimensions"].items())
     release = NOTHING if state["release"] is None else str(state["release"])
-    return [Text(cell) for cell in (state["pipeline"], release, run_date, last, days or NOTHING)]
+    catalog = [_catalog_told(state["catalog"])] if has_catalog else []
+    rest = [Text(cell) for cell in (run_date, last, days or NOTHING)]
+    return [Text(state["pipeline"]), Text(release), *catalog, *rest]

@@ -30,7 +30,6 @@ from tasks.landing import LandedBatch
 from tasks.lineage import descriptions, lineage
 
 UNNAMED = "local"  # its keys do not say the environment
-_KEY = re.compile(r"medallion://[a-z][a-z0-9_]*(@[a-z0-9_-]+)?/[a-z]+/[a-z][a-z0-9_]*")
 _NOT_IN_KEYS = re.compile(r"[^a-z0-9_-]")
 _LAYERS = ("bronze", "seeds", "silver", "dims", "enriched", "gold")
 _ENGINES = {"silver": "dbt", "dims": "dbt", "enriched": "polars", "gold": "dbt"}
@@ -59,11 +58,6 @@ def asset_key(pipeline: str, table: str, environment: str = UNNAMED) -> str:
     if environment != UNNAMED:
         where += f"@{_NOT_IN_KEYS.sub('-', environment.lower())}"
     return f"medallion://{where}/{layer}/{name}"
-
-
-def is_asset_key(text: str) -> bool:
-    """Tell whether `text` may be the key of a table."""
-    return _KEY.fullmatch(text) is not None
 
 
 def published_assets(

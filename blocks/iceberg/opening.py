@@ -10,7 +10,6 @@ import contextlib
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from pyiceberg.catalog import Catalog
@@ -20,16 +19,14 @@ from pyiceberg.table import StagedTable
 from pyiceberg.typedef import Identifier
 from sqlalchemy import URL
 
-from blocks.catalog_settings import PostgresSettings, RestSettings, SqliteSettings
+from blocks.catalog_settings import PostgresSettings, RestSettings, SqliteSettings, sqlite_path
 from blocks.iceberg.errors import translated
 from blocks.iceberg.lake_files import LakeFiles, offer, withdraw
 from blocks.iceberg.patient_rest import PATIENCE_SECONDS, PatientRest, oauth2
 from blocks.iceberg.tables import IcebergTables
 from blocks.lake import Lake
 from blocks.store import Store
-from tasks.contracts.errors import ConfigurationError
 
-SQLITE_NAME = "catalog.db"
 CATALOG_NAME = "medallion"
 
 
@@ -60,19 +57,6 @@ def iceberg_tables(
         yield tables
     finally:
         tables.close()
-
-
-def sqlite_path(settings: SqliteSettings, lake: Lake) -> Path:
-    """Return the file of a SQLite catalog; raises ConfigurationError where none can be meant."""
-    if settings.database is not None:
-        return Path(settings.database).absolute()
-    local = lake.control.local_path(SQLITE_NAME)
-    if local is None:
-        raise ConfigurationError(
-            "catalog.database: a lake in buckets holds no SQLite file; name one, or use a catalog "
-            "of kind postgres or rest"
-        )
-    return local
 
 
 def _catalog(

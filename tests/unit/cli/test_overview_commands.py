@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import socket
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from published_lake import FIRST_RUN, SECOND_RUN, call, publish_run, record_run
 
+from blocks.catalog_settings import RestSettings
 from blocks.lake import Lake, local_lake
+from blocks.settings import load_settings
+from tasks.catalog_standing import catalog_standings
+from tasks.iceberg_sync import open_tables
 from tasks.releases import read_release
 
 
@@ -140,6 +146,51 @@ def test_status_after_a_failed_run_keeps_the_release(lake: Lake):
     found = state(lake)
     assert found["release"] == 2
     assert (found["last_run"]["status"], found["last_run"]["error"]) == ("failed", "too few rows")
+
+
+def test_status_tells_where_the_catalog_stands(lake: Lake, monkeypatch):
+    monkeypatch.setenv("MEDALLION_SYNC_CATALOG", "true")
+    assert state(lake)["catalog"] == {"release": None, "lags": True, "problem": None}
+    assert "nothing, lags" in call(lake, "status").out
+    assert not Path(lake.control.url("catalog.db")).exists()  # a look makes nothing
+    settings = load_settings("local", lake_root=lake.control.url(""))
+    with open_tables(lake, settings, "ecommerce") as tables:
+        tables.prepare([])
+        for release, lags in ((1, True), (2, False)):
+            tables.say_shown(release, FIRST_RUN)
+            found = state(lake)["catalog"]
+            assert found == {"release": release, "lags": lags, "problem": None}
+    text = call(lake, "status")
+    assert (text.status, "lags" in text.out) == (0, False)
+    assert max(len(line) for line in text.out.splitlines()[1:]) <= 100
+
+
+def test_status_without_a_catalog_loads_no_client_of_one(lake: Lake, monkeypatch):
+    monkeypatch.setenv("MEDALLION_SYNC_CATALOG", "false")
+    monkeypatch.setitem(sys.modules, "pyiceberg.catalog", None)  # an import of it would fail
+    assert state(lake)["catalog"] is None
+    assert "catalog" not in call(lake, "status").out.splitlines()[2].split()
+
+
+def test_status_of_a_catalog_that_does_not_answer(lake: Lake, monkeypatch):
+    monkeypatch.setenv("MEDALLION_SYNC_CATALOG", "true")
+    Path(lake.control.url("catalog.db")).write_bytes(b"no database " * 99)
+    assert state(lake)["catalog"]["problem"]
+    answer = call(lake, "status")
+    assert (answer.status, "unreachable" in answer.out) == (0, True)
+    assert "catalog: ecommerce: the Iceberg catalog" in answer.out
+
+
+def test_a_catalog_on_the_network_that_is_down_is_asked_once(lake: Lake):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        uri = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        settings = load_settings("local", lake_root=lake.control.url("")).model_copy(
+            update={"sync_catalog": True, "catalog": RestSettings(kind="rest", uri=uri)}
+        )
+        found = catalog_standings(lake, settings, {"ecommerce": 2, "retail": 1})
+    assert [each.problem is None for each in found.values()] == [False, False]
+    assert len({each.problem for each in found.values()}) == 1
 
 
 def test_status_of_an_empty_lake(tmp_path: Path):
