@@ -8,13 +8,12 @@ from __future__ import annotations
 from prefect import flow
 from prefect.utilities.annotations import quote
 
-from blocks.flow_settings import flow_settings
 from tasks.catalog_steps import bring_catalog_up
 from tasks.contracts.errors import ConfigurationError
 from tasks.iceberg_sync import Synced
+from tasks.pipeline_opening import open_pipeline
 from tasks.retrying import patient
 from tasks.run_names import run_name
-from tasks.specs import load_spec
 
 
 @flow(
@@ -35,14 +34,13 @@ def sync_catalog(pipeline: str, lake: str | None = None, environment: str | None
         ReleaseError: nothing is published.
         CatalogError: the catalog did not do as it was asked; call again.
     """
-    load_spec(pipeline)
-    settings = flow_settings(environment, lake_root=lake)
-    opened = settings.lake()
-    if settings.catalog_of(opened) is None:
+    opened = open_pipeline(pipeline, environment, lake)
+    settings, places = opened.settings, opened.lake
+    if settings.catalog_of(places) is None:
         raise ConfigurationError(
             f"environment '{settings.environment}' shows nothing in a catalog (sync_catalog, "
             "catalog)"
         )
     act = patient(bring_catalog_up, settings)
-    synced: Synced = act(pipeline, quote(opened), quote(settings))  # type: ignore[call-overload]
+    synced: Synced = act(pipeline, quote(places), quote(settings))  # type: ignore[call-overload]
     return synced

@@ -18,7 +18,6 @@ from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
-from blocks.flow_settings import flow_settings
 from blocks.lake import Lake
 from blocks.settings import Settings
 from blocks.store import Store
@@ -29,11 +28,11 @@ from tasks.fetched_sources import source_on_disk
 from tasks.landing import LandedBatch, LandingReport, land_file, landed_text
 from tasks.landing_checks import CheckedSource, check_sources
 from tasks.landing_rows import EngineLimits
+from tasks.pipeline_opening import open_pipeline
 from tasks.retrying import patient
 from tasks.run_artifacts import show_landed
 from tasks.run_names import run_name
 from tasks.source_files import find_sources
-from tasks.specs import load_spec
 
 
 @task(name="check-sources", cache_policy=NO_CACHE, persist_result=False)
@@ -127,9 +126,8 @@ def ingest(
         ConfigurationError: the call, specification or environment is wrong; nothing was landed.
         IngestError: a file is at fault; files that are not at fault are landed nevertheless.
     """
-    settings = flow_settings(environment, lake_root=lake)
-    spec = load_spec(pipeline)
-    places = settings.lake()
+    opened = open_pipeline(pipeline, environment, lake)
+    spec, settings, places = opened.spec, opened.settings, opened.lake
     with source_on_disk(source, places, settings.store_at, files) as found:
         return _land_all(spec, settings, places, str(found), landed_on, files)
 

@@ -15,16 +15,15 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.utilities.annotations import quote
 
-from blocks.flow_settings import flow_settings
 from blocks.lake import Lake
 from tasks.audit import past_runs
 from tasks.contracts.run_record import PastRun
 from tasks.contracts.spec import Spec
 from tasks.freshness import Freshness, judge_freshness, newest_batch
+from tasks.pipeline_opening import open_pipeline
 from tasks.quality_events import emit, freshness_events
 from tasks.releases import read_current, read_release
 from tasks.retrying import patient
-from tasks.specs import load_spec
 
 log = logging.getLogger("medallion")
 
@@ -68,12 +67,12 @@ def quality_sensor(
         ConfigurationError: the call, specification or environment is wrong.
         ReleaseError: the current release cannot be read.
     """
-    settings = flow_settings(environment, lake_root=lake)
-    now = datetime.now(UTC)
-    question = Question(settings.lake(), load_spec(pipeline), now)
+    opened, now = open_pipeline(pipeline, environment, lake), datetime.now(UTC)
+    question = Question(opened.lake, opened.spec, now)
     found: Freshness
-    found, last_run = patient(look, settings)(pipeline, quote(question))  # type: ignore[call-overload]
+    found, last_run = patient(look, opened.settings)(pipeline, quote(question))  # type: ignore[call-overload]
     for line in found.missed:
         log.warning(f"{pipeline}: stale: {line}")
-    emit(freshness_events(pipeline, settings.environment, found, checked_at=now, last_run=last_run))
+    environment = opened.settings.environment
+    emit(freshness_events(pipeline, environment, found, checked_at=now, last_run=last_run))
     return found

@@ -12,7 +12,6 @@ from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
-from blocks.flow_settings import flow_settings
 from blocks.masking import mask_key
 from blocks.settings import Settings
 from tasks.contracts.errors import ConfigurationError
@@ -20,9 +19,9 @@ from tasks.dbt_runs import DbtEngine
 from tasks.document_steps import write_documents_of_warehouse
 from tasks.masking import needs_key
 from tasks.mirror import passing_mirror
+from tasks.pipeline_opening import open_pipeline
 from tasks.retrying import patient
 from tasks.run_names import run_name
-from tasks.specs import load_spec
 from tasks.warehouse_gold import check_warehouse
 from tasks.warehouse_load import WarehouseLoad, WarehouseSummary
 from tasks.warehouse_steps import (
@@ -55,20 +54,19 @@ def sync_warehouse(
         ReleaseError: nothing is published.
         WarehouseError: the warehouse refused or lost something; call again.
     """
-    spec = load_spec(pipeline)
-    settings = flow_settings(environment, lake_root=lake)
+    opened = open_pipeline(pipeline, environment, lake)
+    spec, settings, places = opened.spec, opened.settings, opened.lake
     if not settings.load_warehouse:
         raise ConfigurationError(
             f"environment '{settings.environment}' loads no warehouse (load_warehouse)"
         )
     check_warehouse(settings)
-    opened = settings.lake()
     run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-    work = opened.own_scratch() / "warehouse" / run_id
+    work = places.own_scratch() / "warehouse" / run_id
     key = mask_key(settings).key if needs_key(spec) else None
-    engine = DbtEngine(opened.dbt_cache(pipeline), work, settings.threads, settings.memory_limit)
-    with passing_mirror(opened) as mirror:
-        load = open_load(settings, opened, mirror, spec, run_id=run_id, work=work, mask_key=key)
+    engine = DbtEngine(places.dbt_cache(pipeline), work, settings.threads, settings.memory_limit)
+    with passing_mirror(places) as mirror:
+        load = open_load(settings, places, mirror, spec, run_id=run_id, work=work, mask_key=key)
         try:
             load_release(load, settings, engine)
         finally:

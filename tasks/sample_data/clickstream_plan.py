@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
+from tasks.sample_data.dated_plan import DatedPlan
 from tasks.sample_data.plan import DEFAULT_FIRST_DAY, Floats
 
 SECONDS_PER_DAY = 86_400
@@ -39,7 +40,7 @@ class Stream(IntEnum):
 
 
 @dataclass(frozen=True)
-class ClickstreamPlan:
+class ClickstreamPlan(DatedPlan):
     """What `events` over `days` days of traffic look like; every size follows from it.
 
     `dirt` is a share between 0 and 1. Raises ValueError for sizes that make no traffic.
@@ -52,17 +53,7 @@ class ClickstreamPlan:
     first_day: dt.date = DEFAULT_FIRST_DAY
 
     def __post_init__(self) -> None:
-        if self.events < 1 or self.days < 1:
-            raise ValueError(f"events and days must be at least 1, got {self.events}, {self.days}")
-        if self.seed < 0:
-            raise ValueError(f"seed must not be negative, got {self.seed}")
-        if not 0 <= self.dirt <= 1:
-            raise ValueError(f"dirt must be between 0 and 1, got {self.dirt}")
-
-    @property
-    def last_day(self) -> dt.date:
-        """The last planned day: the natural run date of the sample."""
-        return self.date_of(self.days - 1)
+        self.check("events")
 
     @property
     def products(self) -> int:
@@ -83,10 +74,6 @@ class ClickstreamPlan:
     def events_per_day(self) -> float:
         """Events on a day of weight 1; the planned days together have exactly `events`."""
         return self.events / self._weight_before(self.days)
-
-    def date_of(self, day: int) -> dt.date:
-        """The date of day `day` (0 is the first day)."""
-        return self.first_day + dt.timedelta(days=day)
 
     def events_before(self, day: int) -> int:
         """Events of all days before `day`."""

@@ -15,6 +15,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.sample_data.dated_plan import DatedPlan
 from tasks.sample_data.names import PRODUCT_NAMES
 
 Ints = NDArray[np.int64]
@@ -54,7 +55,7 @@ class Stream(IntEnum):
 
 
 @dataclass(frozen=True)
-class SamplePlan:
+class SamplePlan(DatedPlan):
     """What `orders` over `days` days of shop look like; every size follows from it.
 
     `dirt` is a share between 0 and 1. Raises ValueError for sizes that make no shop.
@@ -67,17 +68,7 @@ class SamplePlan:
     first_day: dt.date = DEFAULT_FIRST_DAY
 
     def __post_init__(self) -> None:
-        if self.orders < 1 or self.days < 1:
-            raise ValueError(f"orders and days must be at least 1, got {self.orders}, {self.days}")
-        if self.seed < 0:
-            raise ValueError(f"seed must not be negative, got {self.seed}")
-        if not 0 <= self.dirt <= 1:
-            raise ValueError(f"dirt must be between 0 and 1, got {self.dirt}")
-
-    @property
-    def last_day(self) -> dt.date:
-        """The last planned day: the natural run date of the sample."""
-        return self.date_of(self.days - 1)
+        self.check("orders")
 
     @cached_property
     def orders_per_day(self) -> float:
@@ -102,10 +93,6 @@ class SamplePlan:
         busy = [day for day in range(max(1, self.days - 1)) if self.orders_on(day) > 0]
         count = min(_PLANT_DAYS, len(busy))
         return tuple(busy[place * len(busy) // count] for place in range(count))
-
-    def date_of(self, day: int) -> dt.date:
-        """The date of day `day` (0 is the first day; negative before it)."""
-        return self.first_day + dt.timedelta(days=day)
 
     def midnight_of(self, day: int) -> int:
         """The UTC midnight that begins day `day`, in microseconds since 1970."""
