@@ -1,4 +1,4 @@
-"""prefect.yaml and the README agree with the flows and settings that they speak of."""
+"""prefect.yaml, the README and its pages agree with the flows and settings that they speak of."""
 
 from __future__ import annotations
 
@@ -34,10 +34,14 @@ from tasks.specs import known_pipelines, load_spec
 PROJECT = Path(__file__).parents[2]
 PREFECT: dict[str, Any] = yaml.safe_load((PROJECT / "prefect.yaml").read_text())
 DEPLOYMENTS: list[dict[str, Any]] = PREFECT["deployments"]
+PAGES = {path.stem: path.read_text() for path in sorted((PROJECT / "docs").glob("*.md"))}
+INDEX = PAGES.pop("README")
 README = (PROJECT / "README.md").read_text()
+PIPELINES, DEPLOYING, SETTINGS = (PAGES[name] for name in ("pipelines", "deploying", "settings"))
 CALLS = [
     line
-    for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    for page in (README, *PAGES.values())
+    for block in re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     for line in block.replace("\\\n", " ").splitlines()
     if line.startswith("medallion ")
 ]
@@ -121,15 +125,17 @@ def test_names_are_given_once() -> None:
 
 
 @each_deployment
-def test_the_readme_lists_the_deployments_parameters(entry: dict[str, Any]) -> None:
+def test_the_page_lists_the_deployments_parameters(entry: dict[str, Any]) -> None:
     flow = flow_of(entry)
-    (listed,) = re.findall(rf"^\| `{flow.name}/{entry['name']}` \| (.*) \|$", README, re.MULTILINE)
+    (listed,) = re.findall(
+        rf"^\| `{flow.name}/{entry['name']}` \| (.*) \|$", DEPLOYING, re.MULTILINE
+    )
     own = set(inspect.signature(flow.fn).parameters) - {"pipeline"}
     assert set(re.findall(r"`(\w+)`", listed)) == own
 
 
-def test_the_readme_lists_the_settings_with_their_defaults() -> None:
-    rows = re.findall(r"^\| `(MEDALLION_\w+)` \|(?: `(\w+)`)? \| (.*?) \|", README, re.MULTILINE)
+def test_the_page_lists_the_settings_with_their_defaults() -> None:
+    rows = re.findall(r"^\| `(MEDALLION_\w+)` \|(?: `(\w+)`)? \| (.*?) \|", SETTINGS, re.MULTILINE)
     listed = {variable: (setting, default.strip("`")) for variable, setting, default in rows}
     assert listed.pop("MEDALLION_ENV") == ("", "local")
     assert listed.pop("MEDALLION_ARTIFACT") == ("", "none")
@@ -163,30 +169,30 @@ def test_the_readme_lists_the_commands_with_what_they_need() -> None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_the_commands_of_the_readme_can_be_called(call: str) -> None:
+def test_the_commands_that_are_shown_can_be_called(call: str) -> None:
     _, command, *arguments = shlex.split(call, comments=True)
     found = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
     given = found.make_context(command, arguments).params  # refuses what it does not know
     assert (given.get("pipeline") or "ecommerce") in known_pipelines()
 
 
-def test_the_readme_lists_the_tables_of_the_clickstream() -> None:
+def test_the_page_lists_the_tables_of_the_clickstream() -> None:
     spec = load_spec("clickstream")
     (events,) = spec.tables
     published = {f"silver.{events.name}", f"silver.{events.quarantine_name}"}
     published |= {f"gold.{fact.name}" for fact in spec.gold if not fact.internal}
-    section = README.partition("\n## Clickstream\n")[2].partition("\n## ")[0]
+    section = PIPELINES.partition("\n## Clickstream\n")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| `(\w+\.\w+)` \|", section, re.MULTILINE)) == published
     wanted = spec.gate_thresholds(events.name).quality_score_above
     assert wanted is not None
     assert f"exceed {100 * wanted:g} % (`quality_score_above`)" in section
 
 
-def test_the_readme_lists_the_tables_of_retail() -> None:
+def test_the_page_lists_the_tables_of_retail() -> None:
     spec = load_spec("retail")
     published = {f"silver.{name}" for t in spec.tables for name in (t.name, t.quarantine_name)}
     published |= {f"gold.{fact.name}" for fact in spec.gold}
-    section = README.partition("\n## Retail\n")[2].partition("\n## ")[0]
+    section = PIPELINES.partition("\n## Retail\n")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| `(\w+\.\w+)` \|", section, re.MULTILINE)) == published
     (shown,) = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
     mapping = yaml.safe_load(shown)["source"]
@@ -198,18 +204,51 @@ def test_the_readme_lists_the_tables_of_retail() -> None:
     assert mapping["columns"].items() <= source.columns.items()
 
 
+def test_the_readme_is_short_and_leads_to_every_page_and_decision() -> None:
+    assert len(README.splitlines()) <= 300
+    for page in PAGES:
+        assert f"](docs/{page}.md)" in README
+        assert f"]({page}.md)" in INDEX
+    assert "](docs/decisions/)" in README
+    assert "](decisions/)" in INDEX
+
+
+@pytest.mark.parametrize(
+    "page",
+    ["README.md", "CONTRIBUTING.md", *sorted(["docs/README.md", *(f"docs/{p}.md" for p in PAGES)])],
+)
+def test_links_lead_somewhere(page: str) -> None:
+    path = PROJECT / page
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
+        place, _, heading = target.partition("#")
+        if "://" in place:
+            continue
+        found = (path.parent / place).resolve() if place else path
+        assert found.exists(), target
+        names = (
+            [
+                line.lstrip("# ").lower()
+                for line in found.read_text().splitlines()
+                if line.startswith("#")
+            ]
+            if heading
+            else []
+        )
+        assert not heading or heading in [name.replace(" ", "-") for name in names], target
+
+
 def test_the_prefect_version_is_the_one_that_is_installed() -> None:
     pinned = re.search(r'"prefect==([^"]+)"', (PROJECT / "pyproject.toml").read_text())
     assert pinned is not None
     assert PREFECT["prefect-version"] == pinned[1]
 
 
-def test_the_readme_lists_the_tables_of_coordination() -> None:
+def test_the_page_lists_the_tables_of_coordination() -> None:
     spec = load_spec("coordination")
     published = {f"silver.{name}" for t in spec.tables for name in (t.name, t.quarantine_name)}
     published |= {f"silver.{name}" for table in spec.tables for name in table.shown_beside}
     published |= {f"gold.{fact.name}" for fact in spec.gold}
-    section = README.partition("\n## Coordination\n")[2].partition("\n## ")[0]
+    section = PIPELINES.partition("\n## Coordination\n")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| `(\w+\.\w+)` \|", section, re.MULTILINE)) == published
 
 
