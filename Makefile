@@ -24,7 +24,7 @@ setup: $(STAMP) ## Create .venv and install the locked packages
 demo: setup ## Run the ecommerce pipeline on generated sample data
 	$(BIN)/medallion demo
 
-SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile
+SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
 test: setup ## Run all tests

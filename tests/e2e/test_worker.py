@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 import pytest
@@ -54,7 +55,7 @@ def prefect(variables: dict[str, str], *words: str) -> str:
 @contextlib.contextmanager
 def worker(variables: dict[str, str], name: str, log: Path) -> Iterator[None]:
     with log.open("wb") as output:
-        started = subprocess.Popen(
+        started = Popen(
             [*PREFECT, "worker", "start", "--pool", "medallion", "--name", name],
             env=variables,
             cwd=log.parent,  # the deployment says where its code is, not where the worker stands
@@ -97,83 +98,93 @@ def bronze(request: pytest.FixtureRequest) -> tuple[Path, str]:
     return request.getfixturevalue("small_bronze"), "2024-01-06"
 
 
-def test_two_workers_and_two_runs_of_a_day_publish_once(
-    variables: dict[str, str], forget: None, bronze: tuple[Path, str], tmp_path: Path
-) -> None:
-    lake, (folder, day) = tmp_path / "lake", bronze
+@pytest.fixture
+def ui(variables: dict[str, str], forget: None, tmp_path: Path) -> Iterator[tuple[Popen, Path]]:
+    """`make ui` on the server that runs, in the environment `shop`, once it says that it is up."""
+    lake = tmp_path / "lake"
     (tmp_path / "shop.yml").write_text(
         f"lake: {{kind: local, root: {lake}}}\nretry_delay_seconds: 0\ngates: warn\n"
     )
     apply_environment("shop", folder=tmp_path)
-    prefect(variables, "work-pool", "create", "medallion", "--type", "process")
-    prefect(variables, "--no-prompt", "deploy", "--all")
+    log = tmp_path / "ui.log"
+    with log.open("wb") as output:
+        command = [sys.executable, "-m", "cli.local_ui", "--port", port_of(variables)]
+        started = Popen(command, env=variables, cwd=PROJECT, stdout=output, stderr=output)
+    try:
+        wait_until(lambda: "Ctrl-C stops it." in log.read_text() or started.poll() is not None)
+        yield started, log
+    finally:
+        started.kill()
+        started.wait()
+
+
+def test_make_ui_deploys_everything_and_two_workers_publish_a_day_once(
+    ui: tuple[Popen, Path], variables: dict[str, str], bronze: tuple[Path, str], tmp_path: Path
+) -> None:
+    (process, log), port = ui, port_of(variables)
+    assert f"Prefect's user interface: http://127.0.0.1:{port}\n" in log.read_text()
+    assert "it is used, and left running" in log.read_text()
+    again = [sys.executable, "-m", "cli.local_ui", "--port", port]
+    done = subprocess.run(
+        again, env=variables, cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert f"(process {process.pid})" in done.stdout
+    with get_client(sync_client=True) as client:
+        deployed = {each.name for each in client.read_deployments()}
+        assert {"ecommerce", "clickstream", "ecommerce-rollback"} <= deployed
+        client.read_block_document_by_name("local", "medallion-platform")
+        assert client.read_automations_by_name("medallion: runs without a heartbeat")
+        with worker(variables, "two", tmp_path / "worker-two.log"):
+            wait_until(lambda: worker_names(client) == {"make-ui", "two"})
+            publish_once(client, variables, tmp_path / "lake", *bronze)
+        stop_under_way(client, process, log)
+    assert "Worker 'make-ui' stopped!" in (scratch() / f"ui-{port}-worker.log").read_text()
+
+
+def publish_once(
+    client: SyncPrefectClient, variables: dict[str, str], lake: Path, folder: Path, day: str
+) -> None:
+    """Two runs of a day at once: both complete, one publishes."""
     given = {"run_date": day, "bronze": str(folder)}
     words = [word for name, value in given.items() for word in ("--param", f"{name}={value}")]
-    logs = [tmp_path / f"worker-{name}.log" for name in ("one", "two")]
-    with (
-        worker(variables, "one", logs[0]),
-        worker(variables, "two", logs[1]),
-        get_client(sync_client=True) as client,
-    ):
-        name = "run-pipeline/ecommerce"
-        deployment = client.read_deployment_by_name(name)
-        other = client.create_flow_run_from_deployment(deployment.id, parameters=given)
-        told = prefect(variables, "deployment", "run", name, *words, "--watch")
-        wait_until(lambda: is_final(client.read_flow_run(other.id).state))
+    name = "run-pipeline/ecommerce"
+    deployment = client.read_deployment_by_name(name)
+    other = client.create_flow_run_from_deployment(deployment.id, parameters=given)
+    told = prefect(variables, "deployment", "run", name, *words, "--watch")
+    wait_until(lambda: is_final(client.read_flow_run(other.id).state))
     assert "Completed" in told
     (release,) = list_releases(local_lake(lake), "ecommerce")
     assert str(release.run_date) == day
     statuses = [record.status for record in past_runs(local_lake(lake), "ecommerce")]
     assert statuses == ["published", "unchanged"]
     assert (lake / "ecommerce" / "reports" / release.run_id / "report.html").is_file()
-    with get_client(sync_client=True) as client:
-        runs = [run for run in client.read_flow_runs() if run.work_pool_name == "medallion"]
-        ended = [(run.name, run.state_name, run.state and run.state.message) for run in runs]
-        assert ended == [(f"ecommerce {day}", "Completed", None)] * 2
-        for run in runs:
-            states = [state.name for state in client.read_flow_run_states(run.id)]
-            assert states.count("Running") == 1
+    runs = [run for run in client.read_flow_runs() if run.work_pool_name == "medallion"]
+    ended = [(run.name, run.state_name, run.state and run.state.message) for run in runs]
+    assert ended == [(f"ecommerce {day}", "Completed", None)] * 2
+    for run in runs:
+        states = [state.name for state in client.read_flow_run_states(run.id)]
+        assert states.count("Running") == 1
 
 
-def test_make_ui_uses_a_server_that_runs_deploys_everything_and_stops_in_order(
-    variables: dict[str, str], forget: None, tmp_path: Path
-) -> None:
-    port = variables["PREFECT_API_URL"].rpartition(":")[2].removesuffix("/api")
-    command = [sys.executable, "-m", "cli.local_ui", "--port", port]
-    log = tmp_path / "ui.log"
-    with log.open("wb") as output:
-        ui = subprocess.Popen(command, env=variables, cwd=PROJECT, stdout=output, stderr=output)
-    try:
-        wait_until(lambda: "Ctrl-C stops it." in log.read_text() or ui.poll() is not None)
-        told = log.read_text()
-        assert f"Prefect's user interface: http://127.0.0.1:{port}\n" in told, told
-        assert "it is used, and left running" in told
-        again = subprocess.run(
-            command, env=variables, cwd=PROJECT, capture_output=True, text=True, check=True
-        )
-        assert f"(process {ui.pid})" in again.stdout
-        with get_client(sync_client=True) as client:
-            deployed = {each.name for each in client.read_deployments()}
-            assert {"ecommerce", "clickstream", "ecommerce-rollback"} <= deployed
-            client.read_block_document_by_name("local", "medallion-platform")
-            assert client.read_automations_by_name("medallion: runs without a heartbeat")
-            wait_until(lambda: worker_names(client) == {"make-ui"})
-            dead = subprocess.Popen([sys.executable, "-c", ""])
-            dead.wait()
-            deployment = client.read_deployment_by_name("maintain/ecommerce-maintenance")
-            cut = client.create_flow_run_from_deployment(deployment.id, state=Running())
-            client.update_flow_run(cut.id, infrastructure_pid=str(dead.pid))
-    finally:
-        ui.send_signal(signal.SIGINT)
-        ended = ui.wait(60)
-    assert ended == 0
+def stop_under_way(client: SyncPrefectClient, process: Popen, log: Path) -> None:
+    """Stop `make ui` while a run's process is gone: the run is marked, the server left alone."""
+    dead = Popen([sys.executable, "-c", ""])
+    dead.wait()
+    deployment = client.read_deployment_by_name("maintain/ecommerce-maintenance")
+    cut = client.create_flow_run_from_deployment(deployment.id, state=Running())
+    client.update_flow_run(cut.id, infrastructure_pid=str(dead.pid))
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
     assert log.read_text().endswith(
         f"Stopping ...\n{cut.name} was under way and is marked as crashed.\n"
     )
-    with get_client(sync_client=True) as client:
-        assert client.api_healthcheck() is None  # that server is not make ui's to stop
-        assert client.read_flow_run(cut.id).state_name == "Crashed"
-    assert "Worker 'make-ui' stopped!" in (scratch() / f"ui-{port}-worker.log").read_text()
+    assert client.api_healthcheck() is None  # that server is not make ui's to stop
+    assert client.read_flow_run(cut.id).state_name == "Crashed"
+
+
+def port_of(variables: dict[str, str]) -> str:
+    """The port of the API."""
+    return variables["PREFECT_API_URL"].rpartition(":")[2].removesuffix("/api")
 
 
 def is_final(state: State[Any] | None) -> bool:
