@@ -35,16 +35,15 @@ def same(first: Path, second: Path, pipeline: str) -> list[str]:
     return content_differences(contents[0], contents[1])
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 def test_shop_deliveries_in_any_order(
-    seed: int, run_flow: Callable, small_bronze: Path, small_lake: Path, tmp_path: Path
+    run_flow: Callable, small_bronze: Path, small_lake: Path, tmp_path: Path
 ) -> None:
     lake, bronze = tmp_path / "lake", tmp_path / "bronze"
     tables = [folder for folder in small_bronze.iterdir() if folder.is_dir()]
     partitions = [part for table in tables for part in table.iterdir() if part.is_dir()]
     for table in tables:
         (bronze / table.name).mkdir(parents=True)
-    for number, delivery in enumerate(deliveries(partitions, seed, 3)):
+    for number, delivery in enumerate(deliveries(partitions, 1, 3)):
         # No table may be absent at first: its first partition comes with the first delivery.
         for part in delivery if number else {p.parent.name: p for p in partitions}.values():
             shutil.copytree(part, bronze / part.relative_to(small_bronze), dirs_exist_ok=True)
