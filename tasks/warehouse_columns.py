@@ -15,7 +15,7 @@ import duckdb
 
 from tasks.contracts.spec import Pii, Spec
 from tasks.landing_sql import identifier
-from tasks.masking import key_fingerprint, masked
+from tasks.masking import gold_policies, key_fingerprint, masked
 
 SUFFIX = "__masked"  # also in dbt/macros/masked_values.sql
 
@@ -75,7 +75,9 @@ class Withheld:
 def withheld_columns(spec: Spec, *, masks: bool, key: bytes | None) -> Withheld:
     """Return what of a pipeline's tables stays in the lake; `masks`: the warehouse gets masks."""
     name = (key_fingerprint(key) if key is not None else "") if masks else None
-    return Withheld(spec.pii, frozenset(table.name for table in spec.tables), name)
+    policies = gold_policies(spec)  # as dbt is told them
+    entries = tuple(entry for entry in spec.pii if entry.column in policies)
+    return Withheld(entries, frozenset(table.name for table in spec.tables), name)
 
 
 def with_masks(

@@ -113,7 +113,7 @@ def build_gold(
 
 def fetch_gold(load: WarehouseLoad, tables: Collection[str]) -> dict[str, Path]:
     """Bring `tables` (`gold.name`) of the warehouse here; return the Parquet file of each."""
-    folder = load.work / "gold"
+    folder = (load.work / "gold").absolute()
     folder.mkdir(parents=True, exist_ok=True)
     files = {name: folder / f"{name}.parquet" for name in tables}
     for name, file in files.items():
