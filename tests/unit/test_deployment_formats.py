@@ -15,6 +15,8 @@ import yaml
 from check_jsonschema import main as check_jsonschema
 from click.testing import CliRunner
 from docker.utils.build import exclude_paths
+from prefect.settings import Settings
+from sqlalchemy import make_url
 
 PROJECT = Path(__file__).parents[2]
 CONTAINER = PROJECT / "deployments" / "container"
@@ -160,3 +162,16 @@ def test_composed_runs_that_lose_their_worker_are_looked_after() -> None:
     services = yaml.safe_load((CONTAINER / "compose.yaml").read_text())["services"]
     assert "medallion automations apply local" in services["deploy"]["command"][-1]
     assert services["worker"]["init"] is True
+
+
+def test_the_composed_server_finds_its_database_whatever_the_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    services = yaml.safe_load((CONTAINER / "compose.yaml").read_text())["services"]
+    password = "p@ss/w:rd+1%2"
+    for name, value in services["server"]["environment"].items():
+        monkeypatch.setenv(name, value.replace("${POSTGRES_PASSWORD:?}", password))
+    url = make_url(str(Settings().server.database.connection_url.get_secret_value()))
+    database = services["database"]["environment"]
+    assert (url.host, url.port, url.password) == ("database", 5432, password)
+    assert (url.username, url.database) == (database["POSTGRES_USER"], database["POSTGRES_DB"])
