@@ -7,6 +7,7 @@ with Docker's own client. The charts are no package: what they take is written d
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +176,15 @@ def test_the_composed_server_finds_its_database_whatever_the_password(
     database = services["database"]["environment"]
     assert (url.host, url.port, url.password) == ("database", 5432, password)
     assert (url.username, url.database) == (database["POSTGRES_USER"], database["POSTGRES_DB"])
+
+
+def test_leases_of_slots_outlive_a_restart_of_the_server() -> None:
+    compose = yaml.safe_load((CONTAINER / "compose.yaml").read_text())
+    server = compose["services"]["server"]
+    kept = server["environment"]["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"]
+    assert hasattr(import_module(kept), "ConcurrencyLeaseStorage")
+    assert f"server:{server['environment']['PREFECT_HOME']}" in server["volumes"]
+    for environment in ("dev", "prod"):
+        path = PROJECT / "deployments" / "helm" / environment / "server.yaml"
+        variables = yaml.safe_load(path.read_text())["global"]["prefect"]["env"]
+        assert {"name": "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE", "value": kept} in variables
