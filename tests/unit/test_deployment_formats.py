@@ -46,6 +46,16 @@ def test_a_file_keeps_to_its_schema(schema: str, path: Path, tmp_path: Path) -> 
     assert "no-such-key" in complaints(schema, broken)
 
 
+def test_a_push_does_not_cancel_the_checks_that_a_deployment_waits_for() -> None:
+    workflow = yaml.safe_load((PROJECT / ".github" / "workflows" / "ci.yml").read_text())
+    group = workflow["concurrency"]["group"]
+    assert "github.event_name == 'pull_request' && github.ref || github.run_id" in group
+    steps = workflow["jobs"]["checks"]["steps"]
+    (key,) = (step["with"]["key"] for step in steps if "cache@" in step.get("uses", ""))
+    # An environment links to its interpreter, which the next image of the runner may lack.
+    assert "steps.python.outputs.python-version" in key
+
+
 IN_THE_IMAGE = {
     "LICENSE",
     "README.md",
