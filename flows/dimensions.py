@@ -84,7 +84,8 @@ def _refresh(state: RunState) -> dict[str, date]:
 
     pointer = read_pointer(run.lake, run.pipeline)
     inputs = {
-        d.name: snapshot_inputs(run.spec, d, state.inventory, run.run_date) for d in dimensions
+        d.name: snapshot_inputs(run.spec, d, state.inventory, run.run_date, run.masked_by)
+        for d in dimensions
     }
     due = []
     days: dict[str, date] = {}

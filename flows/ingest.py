@@ -17,8 +17,10 @@ from prefect.futures import wait
 from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
+from pydantic import SecretStr
 
 from blocks.lake import Lake
+from blocks.masking import mask_key
 from blocks.settings import Settings
 from blocks.store import Store
 from tasks.assets import landed_assets, tell_of
@@ -27,7 +29,8 @@ from tasks.contracts.spec import Spec
 from tasks.fetched_sources import source_on_disk
 from tasks.landing import LandedBatch, LandingReport, land_file, landed_text
 from tasks.landing_checks import CheckedSource, check_sources
-from tasks.landing_rows import EngineLimits
+from tasks.landing_rows import EngineLimits, Hiding
+from tasks.masking import hidden_by, masks_in_bronze
 from tasks.pipeline_opening import open_pipeline
 from tasks.retrying import patient
 from tasks.run_artifacts import show_landed
@@ -65,6 +68,7 @@ def land_files(table: str, order: Landing) -> tuple[list[LandedBatch], dict[str,
                 landed_on=order.landed_on,
                 landed_at=order.landed_at,
                 limits=order.limits,
+                hiding=Hiding(hidden_by(order.spec, table, "bronze"), order.key),
             )
         except IngestError as fault:
             faults[checked.source.name] = fault
@@ -84,6 +88,7 @@ class Landing:
     landed_on: date
     landed_at: datetime
     limits: EngineLimits
+    key: SecretStr | None = None
 
 
 class LandingFailedError(IngestError):
@@ -154,6 +159,7 @@ def _land_all(
         landed_on or landed_at.date(),
         landed_at,
         EngineLimits(settings.threads, settings.memory_limit),
+        mask_key(settings).key if masks_in_bronze(spec) else None,
     )
     land = patient(land_files, settings)
     futures = [land.submit(table, quote(order), return_state=False) for table in by_table]

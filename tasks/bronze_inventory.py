@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -245,7 +246,8 @@ def _verified(
     name = table.bronze_name
     identity = listed.expected_identity
     if identity in known:
-        file = BronzeFile(url, listed.entry.rows, listed.bytes, (), identity, path, listed.corrects)
+        rows = listed.entry.rows
+        file = BronzeFile(url, rows, listed.bytes, (), identity, path, *_flags(listed))
         return BronzeTable(table.name, (file,))
     if listed.entry.cleared:
         return BronzeTable(table.name, (), (Problem("files_present", f"{name}: {url} {CLEARED}"),))
@@ -286,8 +288,15 @@ def _verified(
     )
     identity = _identity(listed, metadata.num_rows)
     types = tuple((column, found.get(column, "null")) for column in expected)
-    file = BronzeFile(url, metadata.num_rows, listed.bytes, types, identity, path, listed.corrects)
+    rows = metadata.num_rows
+    file = BronzeFile(url, rows, listed.bytes, types, identity, path, *_flags(listed))
     return BronzeTable(table.name, (file,), tuple(problems), drift)
+
+
+def _flags(listed: _Listed) -> tuple[bool, tuple[str, ...], str | None]:
+    if not listed.landed_here:
+        return False, (), None
+    return listed.corrects, listed.entry.hidden, listed.entry.masked_by
 
 
 def _verified_lines(table: Table, listed: _Listed, url: str, path: str) -> BronzeTable:
@@ -314,17 +323,23 @@ _SQL_TYPES = {
 
 
 def bronze_selects(
-    table: BronzeTable, expected: Mapping[str, str], *, numbered: bool = False
+    table: BronzeTable,
+    expected: Mapping[str, str],
+    *,
+    numbered: bool = False,
+    hiding: Mapping[str, tuple[str, str]] = MappingProxyType({}),
 ) -> list[str]:
     """Return one query for each group of files with one schema, to be united by name.
 
     Each gives the specified columns as received, and `_file` and `_row`: where in bronze it lies,
     with the files as paths or, where `numbered`, as numbers, which are cheap to keep for each row.
+    `hiding` is {`column=policy`: column and SQL} of what is hidden of files that landed without.
     """
     expected = {**expected, **dict(table.columns)}
-    groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    groups: dict[tuple[tuple[tuple[str, str], ...], frozenset[str]], list[str]] = {}
     for file in table.files:
-        groups.setdefault(file.types, []).append(file.path)
+        clear = frozenset(hiding) - frozenset(file.hidden)
+        groups.setdefault((file.types, clear), []).append(file.path)
     if not groups:
         nulls = [f"cast(null as {_SQL_TYPES[kind]}) as {c}" for c, kind in expected.items()]
         nulls.append(f"cast(null as {'bigint' if numbered else 'varchar'}) as _file")
@@ -332,10 +347,11 @@ def bronze_selects(
         return [f"select {', '.join(nulls)} where false"]
     selects: list[str] = []
     before = 0
-    for types, urls in groups.items():
+    for (types, clear), urls in groups.items():
+        hidden = dict(hiding[flag] for flag in clear)
         columns = ", ".join(
-            f"cast({column} as {_SQL_TYPES[expected[column] if family == 'null' else family]})"
-            f" as {column}"
+            f"cast({hidden.get(column, column)} as "
+            f"{_SQL_TYPES[expected[column] if family == 'null' else family]}) as {column}"
             for column, family in types
         )
         files = ", ".join(quoted(url) for url in urls)

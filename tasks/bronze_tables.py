@@ -24,7 +24,8 @@ class BronzeFile:
     """A verified file. `types` are the families (string, integer ...) of the specified columns.
 
     Engines read it at `path`, which is a file of this machine; people know it by its `url`.
-    `corrects`: its rows stand in the place of rejected ones, which a column names.
+    `corrects`: its rows stand in the place of rejected ones, which a column names. `hidden` tells
+    what landing masked (by the key `masked_by`) or dropped: `email=mask`.
     """
 
     url: str
@@ -34,6 +35,8 @@ class BronzeFile:
     identity: str
     path: str = ""
     corrects: bool = False
+    hidden: tuple[str, ...] = ()
+    masked_by: str | None = None
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from tasks.corrections import CorrectedValues, EditedRow, compare, raise_problem
 from tasks.landing import LandedBatch, Written, land_batch
 from tasks.landing_checks import CheckedSource, batch_id_of, partitions_of_batches
 from tasks.landing_rows import EngineLimits
+from tasks.masking import hidden_by
 from tasks.quarantine_export import ExportedTable, exported_rows, exported_table
 from tasks.release_views import release_views
 from tasks.source_files import SourceFile
@@ -70,10 +71,16 @@ def replay(
     edited export, names rows that are not in quarantine or are corrected already, or changes what
     says where a row comes from.
     """
-    lake, release = rejected.lake, rejected.release
+    lake, release, spec = rejected.lake, rejected.release, rejected.spec
     export = exported_table(rejected.spec, release, rejected.table, rejected.quarantine)
     table, prefix = export.table, lake.bronze_prefix(rejected.spec.pipeline)
     table_prefix = f"{prefix}{table.bronze_name}/"
+    hidden = {**hidden_by(spec, table.name, "bronze"), **hidden_by(spec, table.name, "silver")}
+    if hidden:
+        raise CorrectionError(
+            f"{table.name}: its quarantine does not show {', '.join(sorted(hidden))}, and a row "
+            "without them would take the place of the rejected one; correct the source and land it"
+        )
     content = _content(file)
     sha256 = hashlib.sha256(content).hexdigest()
     batch_id = f"{CORRECTION_PREFIX}{batch_id_of(table.bronze_name, sha256).partition('_')[2]}"

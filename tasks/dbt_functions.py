@@ -30,8 +30,8 @@ def hold_key(key: str | None) -> None:
 def _masked(value: str) -> str | None:
     if "key" not in _HELD:
         raise ValueError(
-            "a gold table has a column that pii masks: list it under gold_columns of the pii "
-            "entry, so that a run asks for the key"
+            "a table has a column that pii masks: list it under gold_columns of the pii entry, so "
+            "that a run asks for the key"
         )
     return masked(value, _HELD["key"])
 

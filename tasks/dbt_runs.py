@@ -20,7 +20,7 @@ from tasks.contracts.errors import BuildError
 from tasks.contracts.spec import AUDIT_COLUMNS, Spec
 from tasks.contracts.warehouse import DbtTarget
 from tasks.dbt_process import DbtDiedError, ask, tell
-from tasks.masking import gold_policies
+from tasks.masking import gold_policies, masked_keys, silver_sql
 from tasks.specs import spec_fingerprint
 
 PROJECT_FOLDER = Path(__file__).parent.parent / "dbt"
@@ -102,6 +102,8 @@ def build(
         "partitions": dict(inputs.partitions),
         **({"datasets": dict(target.datasets)} if target is not None else {}),
         "gold_policies": gold_policies(spec),
+        "silver_sql": silver_sql(spec),
+        "masked_keys": masked_keys(spec),
         **inputs.more,
     }
     for folder in inputs.outputs.values():

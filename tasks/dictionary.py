@@ -17,8 +17,9 @@ import polars as pl
 
 from tasks.contracts.column_lineage import ColumnLineage, Kind, Source
 from tasks.contracts.json_feed import INGESTED_AT, LAYER, SOURCE_ROW
+from tasks.contracts.pii import Pii, PiiLayer
 from tasks.contracts.silver_schema import POLARS_TYPES
-from tasks.contracts.spec import Pii, Spec, Table
+from tasks.contracts.spec import Spec, Table
 from tasks.dbt_docs import DocumentedModel
 from tasks.enrichment import declared_sources, load_transform
 from tasks.lineage import descriptions, lineage
@@ -280,12 +281,12 @@ def _personal(spec: Spec, name: str, column: str) -> str:
     table = _table_of(spec, name)
     for entry in spec.pii:
         if table is not None and entry.table == table.name and entry.column == column:
-            return entry.kind
+            return _shown(entry, "bronze" if name.startswith("bronze.") else "silver")
         if table is None and column in (entry.column, *entry.gold_columns):
-            return _shown(entry) if name.startswith("gold.") else entry.kind
+            return _shown(entry, "gold") if name.startswith("gold.") else entry.kind
     return ""
 
 
-def _shown(entry: Pii) -> str:
-    policy = {"mask": ", masked", "drop": ", left out", "keep": ""}[entry.gold_policy]
+def _shown(entry: Pii, layer: PiiLayer) -> str:
+    policy = {"mask": ", masked", "drop": ", left out", "keep": ""}[entry.policy(layer)]
     return f"{entry.kind}{policy}"

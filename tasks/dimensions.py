@@ -25,6 +25,7 @@ from tasks.contracts.release import PublishedTable
 from tasks.contracts.run_record import GateMode, GateResult
 from tasks.contracts.spec import Dimension, Spec
 from tasks.gates import judged
+from tasks.masking import HIDING_LAYERS, hidden_by
 from tasks.published_files import describe_table
 from tasks.run_context import RunContext
 from tasks.run_plan import SnapshotPlan
@@ -86,15 +87,25 @@ def read_snapshot(lake: Lake, pipeline: str, dimension: str, day: date) -> Snaps
 
 
 def snapshot_inputs(
-    spec: Spec, dimension: Dimension, inventory: Mapping[str, BronzeTable], run_date: date
+    spec: Spec,
+    dimension: Dimension,
+    inventory: Mapping[str, BronzeTable],
+    run_date: date,
+    masked_by: str | None = None,
 ) -> str:
-    """Return a hash of all that decides a snapshot: files, rules, and the day if a rule asks."""
+    """Return a hash of all that decides a snapshot: files, rules, and the day if a rule asks.
+
+    What silver masks or drops of the table counts, too, and by which key (`masked_by`).
+    """
     tables = [spec.table(name) for name in with_parents(spec, [dimension.table])]
     parts: list[str] = []
     for table in tables:
         parts += [inventory[table.name].fingerprint, table.model_dump_json()]
         if any(rule.not_after_run_date or rule.sql for rule in table.rules):
             parts.append(run_date.isoformat())
+        hidden = {layer: hidden_by(spec, table.name, layer) for layer in HIDING_LAYERS}
+        if any(hidden.values()):
+            parts.append(f"{json.dumps(hidden, sort_keys=True)} {masked_by}")
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
 
 

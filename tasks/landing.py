@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import SecretStr
 
 from blocks.store import Store
 from tasks.bronze_manifests import (
@@ -39,8 +40,9 @@ from tasks.contracts.spec import Spec, Table
 from tasks.feed_files import count_lines
 from tasks.feed_landing import write_records
 from tasks.landing_checks import CheckedSource, check_sources, content_sha256
-from tasks.landing_rows import EngineLimits, write_rows
+from tasks.landing_rows import EngineLimits, Hiding, write_rows
 from tasks.line_landing import write_lines
+from tasks.masking import hidden_by, landed_flags
 from tasks.source_columns import place
 from tasks.source_files import SourceFile
 
@@ -102,6 +104,7 @@ def land(
     landed_at: datetime,
     progress: Callable[[LandedBatch], object] | None = None,
     limits: EngineLimits = NO_LIMITS,
+    key: SecretStr | None = None,
 ) -> LandingReport:
     """Land `sources` below `prefix` of `store`, and tell `progress` of each.
 
@@ -122,6 +125,7 @@ def land(
                 landed_on=landed_on,
                 landed_at=landed_at,
                 limits=limits,
+                hiding=Hiding(hidden_by(spec, item.source.table, "bronze"), key),
             )
         except IngestError as error:
             raise IngestError(f"{error} ({landed_text(len(batches), len(checked))})") from error
@@ -145,14 +149,22 @@ def land_file(
     landed_on: date,
     landed_at: datetime,
     limits: EngineLimits = NO_LIMITS,
+    hiding: Hiding | None = None,
 ) -> LandedBatch:
     """Land one checked source, unless it is landed by now; raises IngestError and OSError."""
 
     def write(folder: Path, day: date, moment: str) -> Written:
-        return _write(folder, table, checked, day, moment, limits)
+        return _write(folder, table, checked, day, moment, limits, hiding)
 
     return land_batch(
-        store, prefix, table, checked, write, landed_on=landed_on, landed_at=landed_at
+        store,
+        prefix,
+        table,
+        checked,
+        write,
+        landed_on=landed_on,
+        landed_at=landed_at,
+        hiding=hiding,
     )
 
 
@@ -166,6 +178,7 @@ def land_batch(
     landed_on: date,
     landed_at: datetime,
     correction: Correction | None = None,
+    hiding: Hiding | None = None,
 ) -> LandedBatch:
     """Commit what `write` puts below a folder as the batch of `checked`, unless it is there by now.
 
@@ -198,6 +211,9 @@ def land_batch(
             if attempt and store.exists(key):  # leave what is committed as it is
                 return _landed_before(store, table_prefix, checked)
             entries = _place(store, table_prefix, partition, staged[partition], batch_id, attempt)
+            if hiding is not None and hiding.policies:
+                told = {"hidden": landed_flags(hiding.policies), "masked_by": hiding.masked_by}
+                entries = [entry.model_copy(update=told) for entry in entries]
             add_to_manifest(
                 store, table_prefix, partition, entries, columns=columns, created_at=moment
             )
@@ -228,6 +244,7 @@ def _write(
     landed_on: date,
     moment: str,
     limits: EngineLimits,
+    hiding: Hiding | None,
 ) -> Written:
     """Write the rows of a source file below `folder`."""
     source = checked.source
@@ -256,6 +273,7 @@ def _write(
         },
         landed_on=landed_on,
         limits=limits,
+        hiding=hiding,
     )
     return columns, staged, content_sha256(source)
 

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 import duckdb
+from pydantic import SecretStr
 
 from tasks.contracts.errors import IngestError
+from tasks.contracts.pii import Policy
 from tasks.contracts.spec import Table
 from tasks.landing_sql import identifier, landed_columns, partition_value, source_relation
 from tasks.mapped_rows import mapped_relation
+from tasks.masking import hiding_sql, key_fingerprint, register_masks
 from tasks.schema_drift import ReceivedColumn
 from tasks.source_columns import place, readable
 from tasks.source_faults import fault_of
@@ -46,28 +49,37 @@ def write_rows(
     audit: Mapping[str, str],
     landed_on: date,
     limits: EngineLimits,
+    hiding: Hiding | None = None,
 ) -> tuple[dict[str, str], dict[str, list[Path]]]:
     """Write the rows of `source` to Parquet files below the empty `folder`.
 
     Returns the columns with their DuckDB types, and the files by the name of the partition folder
     that each is for (`ingest_dt=2024-01-14`). `audit` holds the audit columns that the source may
-    lack. Raises IngestError for a faulty file, OSError when disk or memory do not suffice.
+    lack. Of what is hidden nothing is written, and event ids are made of what is. Raises
+    IngestError for a faulty file, OSError when disk or memory do not suffice.
     """
     landed = landed_columns(table, received, audit)
     select = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in landed.items())
     names = [column.name for column in received]
     with _relation(source, names) as (relation, path):
         query = f"SELECT {select}"
+        hidden = hiding_sql(table, hiding.policies) if hiding is not None else {}
+        if hidden:
+            replaced = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in hidden.items())
+            shown = f"(SELECT * REPLACE ({replaced}) FROM {relation})"  # noqa: S608 - quoted
+        else:
+            shown = relation
         fixed = _fixed_partition(table, source, names, landed_on)
         try:
             with duckdb.connect() as engine:
                 _set(engine, limits, path.parent)
-                described = engine.execute(f"DESCRIBE {query} FROM {relation}").fetchall()
+                register_masks(engine, hiding.key if hiding is not None else None)
+                described = engine.execute(f"DESCRIBE {query} FROM {shown}").fetchall()
                 if fixed is not None:
                     folder_name = f"{_PARTITION}={quote(fixed, safe='')}"
                     (folder / folder_name).mkdir()
                     target = folder / folder_name / ".part_0.parquet"
-                    engine.execute(_copy(f"{query} FROM {relation}", target))
+                    engine.execute(_copy(f"{query} FROM {shown}", target))
                 else:
                     # One thread writes one file a partition, in the order of the source.
                     engine.execute("SET threads = 1")
@@ -75,7 +87,7 @@ def write_rows(
                     value = partition_value(table.partition)
                     engine.execute(
                         _copy(
-                            f"{query}, {value} AS {_PARTITION} FROM {relation}",
+                            f"{query}, {value} AS {_PARTITION} FROM {shown}",
                             folder,
                             f", PARTITION_BY ({_PARTITION}), OVERWRITE_OR_IGNORE, "
                             "FILENAME_PATTERN '.part_{i}'",
@@ -85,6 +97,21 @@ def write_rows(
             raise _failure(source, path, table, error) from error
     columns = {str(name): str(kind) for name, kind, *_ in described}
     return columns, _staged_files(folder, table.partition.column)
+
+
+@dataclass(frozen=True)
+class Hiding:
+    """What of a table landing masks or drops, as {column: policy}, and the key of masks."""
+
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    key: SecretStr | None = None
+
+    @property
+    def masked_by(self) -> str | None:
+        """What tells the key from another, if a column is masked."""
+        if self.key is None or "mask" not in self.policies.values():
+            return None
+        return key_fingerprint(self.key.get_secret_value().encode())
 
 
 @contextmanager

@@ -7,7 +7,7 @@ what a sample tells (`pii_detection.py`), or masking (`masking.py`).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from tasks.contracts.release import PublishedTable
 from tasks.contracts.run_record import GateMode, GateResult
 from tasks.contracts.spec import Spec
 from tasks.gates import judged
+from tasks.masking import hidden_by, landed_flags
 from tasks.mirror import Mirror
 from tasks.pii_detection import detected
 
@@ -73,6 +74,65 @@ def gold_pii_gate(
         message=f"{table}: {told} of gold seems to tell who a person is, in clear; list it under "
         f"gold_columns of pii in the specification of {spec.pipeline}",
     )
+
+
+def bronze_policy_gates(
+    spec: Spec, found: BronzeTable, masked_by: str | None, mode: GateMode
+) -> list[GateResult]:
+    """Judge whether the files of a bronze table hide what the specification hides in bronze.
+
+    What is clear there can still be hidden on its way to silver, but not by a view. Masks by
+    another key join with nothing: they stop every run. `masked_by` tells the run's key.
+    """
+    table = spec.table(found.name)
+    policies = hidden_by(spec, table.name, "bronze")
+    flags = frozenset(landed_flags(policies))
+    gates = []
+    if flags:
+        clear = [file for file in found.files if flags - set(file.hidden)]
+        view = table.silver_as == "view"
+        then = "silver is a view and cannot, either: land them anew in an empty lake"
+        gates.append(
+            judged(
+                "bronze",
+                found.name,
+                "bronze_policy",
+                passed=not clear,
+                observed=len(clear),
+                threshold=0,
+                mode="strict" if view else mode,
+                message=f"{table.bronze_name}: files were landed before pii said {_told(flags)}, "
+                "or another team wrote them; what lies there is read in place and cannot be "
+                f"masked; {then if view else 'silver hides it'}",
+            )
+        )
+    hidden = [file for file in found.files if file.hidden]
+    if hidden:
+        other = [
+            file
+            for file in hidden
+            if file.masked_by not in (None, masked_by)
+            or any(f.endswith("=mask") and f[: -len("=mask")] not in policies for f in file.hidden)
+        ]
+        gates.append(
+            judged(
+                "bronze",
+                found.name,
+                "landed_masks",
+                passed=not other,
+                observed=len(other),
+                threshold=0,
+                mode="strict",
+                message=f"{table.bronze_name}: files were landed with masks by another key, or "
+                "with masks where pii has none in bronze now; give the key and the policy that "
+                "they were landed with, or land them anew in an empty lake",
+            )
+        )
+    return gates
+
+
+def _told(flags: Iterable[str]) -> str:
+    return ", ".join(sorted(flags)).replace("=", ": ")
 
 
 def declared_columns(spec: Spec, table: str) -> frozenset[str]:

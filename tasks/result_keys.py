@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.contracts.release import PublishedTable
 from tasks.contracts.spec import Spec, Table
+from tasks.masking import HIDING_LAYERS, hidden_by
 from tasks.run_base import Base, depends_on_the_day
 
 if TYPE_CHECKING:
@@ -72,6 +73,9 @@ def result_keys(
             "bronze": [bronze, sorted(found.identities)],
             "run_date": run_date.isoformat() if _tells_the_day(table) else None,
         }
+        hidden = {layer: hidden_by(spec, table.name, layer) for layer in HIDING_LAYERS}
+        if any(hidden.values()):
+            parts["masks"] = [mask, hidden]
         keys[name] = _key([*common, name], parts, parents, keys)
         for listed in table.listed_names[1:]:
             keys[listed] = keys[name]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tasks.contracts.release import Release
 from tasks.contracts.spec import Spec, Table
+from tasks.masking import hides_in_silver
 
 if TYPE_CHECKING:
     from tasks.bronze_inventory import BronzeTable
@@ -67,6 +68,9 @@ def choose_base(
         ),
         f"columns are masked by another key since release {number}": (
             release.masked_by != masked_by
+        ),
+        "rows are judged by values that silver does not show, only bronze has them": bool(
+            hides_in_silver(spec)
         ),
         f"release {number} is of a later day, {release.run_date}": run_date < release.run_date,
         f"release {number} has no table {', '.join(absent)}": bool(absent),

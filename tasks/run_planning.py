@@ -22,7 +22,7 @@ from tasks.fetched_sources import source_on_disk
 from tasks.gates import bronze_gates
 from tasks.landing_checks import check_sources
 from tasks.logic_fingerprint import logic_fingerprint
-from tasks.pii_gates import bronze_pii_gate
+from tasks.pii_gates import bronze_pii_gate, bronze_policy_gates
 from tasks.releases import (
     Current,
     erased_since,
@@ -115,6 +115,7 @@ def inspect(state: RunState, table: str) -> None:
     state.inventory[table] = found
     state.judge(bronze_gates(run.spec, found))
     state.judge([bronze_pii_gate(run.spec, found, run.settings.gates)])
+    state.judge(bronze_policy_gates(run.spec, found, run.masked_by, run.settings.gates))
 
 
 def make_plan(
@@ -131,7 +132,7 @@ def make_plan(
                 dimension,
                 latest_snapshot(run.lake, run.pipeline, dimension.name, run.run_date),
                 run.run_date,
-                snapshot_inputs(run.spec, dimension, state.inventory, run.run_date),
+                snapshot_inputs(run.spec, dimension, state.inventory, run.run_date, run.masked_by),
             )
     plan = plan_run(
         run.spec,

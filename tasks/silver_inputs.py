@@ -19,6 +19,7 @@ from tasks.contracts.spec import Table
 from tasks.corrected_rows import count_corrected, without_corrected
 from tasks.dbt_runs import DbtInputs
 from tasks.feed_inputs import feed_inputs, feed_models
+from tasks.masking import hidden_by, hiding_sql, register_masks
 from tasks.run_base import Base
 from tasks.run_context import RunContext
 from tasks.sql_text import quoted, select_of
@@ -74,6 +75,7 @@ def corrected_counts(
         with duckdb.connect() as engine:
             engine.execute(f"SET threads = {run.settings.threads}")
             engine.execute(f"SET memory_limit = {quoted(run.settings.memory_limit)}")
+            register_masks(engine, run.mask_key)
             received = _received_rows(run, inventory[name], table, base)
             seen = count_corrected(engine, received, table, columns, files)
             released = 0
@@ -89,7 +91,11 @@ def _received_rows(run: RunContext, bronze: BronzeTable, table: Table, base: Bas
     """Queries for what a build judges: new bronze, and rejected rows that are judged anew."""
     columns = dict(run.spec.bronze_columns(table.name))
     fresh = bronze.without(base.known(table.name))
-    selects = bronze_selects(fresh, columns, numbered=not table.judges_rejects_anew)
+    policies = hidden_by(run.spec, table.name, "bronze")
+    sql = hiding_sql(table, policies)
+    hiding = {f"{name}={policy}": (name, sql[name]) for name, policy in policies.items()}
+    numbered = not table.judges_rejects_anew
+    selects = bronze_selects(fresh, columns, numbered=numbered, hiding=hiding)
     if base.release is not None and table.judges_rejects_anew:
         rejected = base.release.tables[f"silver.{table.quarantine_name}"]
         selects.append(_rejected_rows(run, rejected, list(columns)))

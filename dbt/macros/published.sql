@@ -17,7 +17,7 @@
     {%- set partition_by = partition_expression(name) -%}
     {%- set carried = (run_value('carried') or {}).get(name) or [] -%}
     {%- set only_rows = (run_value('only_rows') or {}).get(name) -%}
-    {%- set contents = masked_rows(sql) if this.schema == 'gold' else sql -%}
+    {%- set contents = masked_rows(sql) if this.schema == 'gold' else hidden_rows(name, sql) -%}
     {%- set rows -%}
         ({{ contents }}) as model {%- if only_rows %} where {{ only_rows }} {%- endif %}
     {%- endset -%}
@@ -67,6 +67,19 @@
             {%- do shown.append(value ~ ' as ' ~ name) -%}
         {%- endfor -%}
     {%- endif -%}
+    {{ return('select * replace (' ~ shown | join(', ') ~ ') from (' ~ sql ~ ') as clear' if shown else sql) }}
+{% endmacro %}
+
+{#
+    The rows of a model of silver as silver may show them: the run's `silver_sql`, {table: {column: SQL}}, comes of
+    the specification (tasks/masking.py). Rules, duplicates and precedence were decided by the values themselves.
+#}
+{% macro hidden_rows(name, sql) %}
+    {%- set schema, table = name.split('.') -%}
+    {%- set shown = [] -%}
+    {%- for column, value in (((run_value('silver_sql') or {}).get(table) or {}) if schema == 'silver' else {}).items() -%}
+        {%- do shown.append(value ~ ' as ' ~ column) -%}
+    {%- endfor -%}
     {{ return('select * replace (' ~ shown | join(', ') ~ ') from (' ~ sql ~ ') as clear' if shown else sql) }}
 {% endmacro %}
 

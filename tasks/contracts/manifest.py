@@ -38,6 +38,10 @@ class ManifestFile(BaseModel):
     cleared: bool = Field(
         False, description="Set by this system: retention has deleted it; its rows are in silver."
     )
+    hidden: tuple[str, ...] = Field(
+        (), description="Set by this system: `column=mask` or `column=drop` of what landing hid."
+    )
+    masked_by: str | None = Field(None, description="Tells the key of these masks from others.")
     expired: bool = Field(
         False, description="Set by this system: past its retention; later runs leave it out."
     )

@@ -29,13 +29,17 @@ def silver_schema(spec: Spec, table: str) -> pa.DataFrameSchema:
     Rows may be validated slice by slice; that keys are unique is not part of it.
     """
     rules, key = spec.table(table).rules, spec.table(table).key
+    dropped = {e.column for e in spec.pii if e.table == table and e.silver_policy == "drop"}
     columns = {}
     for name, kind in spec.silver_columns(table).items():
         own = [rule for rule in rules if name in rule.columns]
         columns[name] = pa.Column(
             POLARS_TYPES[kind],
-            nullable=name not in key
-            and not any(r.not_null or r.positive or r.not_after_run_date for r in own),
+            nullable=name in dropped
+            or (
+                name not in key
+                and not any(r.not_null or r.positive or r.not_after_run_date for r in own)
+            ),
             checks=[check for rule in own for check in _checks(rule)],
         )
     return pa.DataFrameSchema(columns, strict=True, ordered=True, name=table)

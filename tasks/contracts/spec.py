@@ -7,13 +7,14 @@ lies (that is the environment's).
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tasks.contracts.incremental import Incremental
 from tasks.contracts.json_feed import FEED_AUDIT_COLUMNS, JsonFeed
 from tasks.contracts.names import Name
+from tasks.contracts.pii import Pii, PiiDefaults, with_defaults
 from tasks.contracts.rules import Rule
 from tasks.contracts.source_mapping import SourceMapping
 
@@ -291,28 +292,6 @@ class FreshnessLimits(_Entry):
     )
 
 
-class Pii(_Entry):
-    """A column that tells who a person is, and how published gold shows it.
-
-    Bronze and silver keep it. `mask` is a keyed hash by which rows still join, `drop` a NULL.
-    """
-
-    table: Name
-    column: Name
-    kind: Literal["name", "email", "phone", "address", "identifier", "birth", "other"] = "other"
-    gold: Literal["keep", "mask", "drop"] | None = Field(
-        None, description="Left out: names, e-mail addresses, phone numbers, addresses are masked."
-    )
-    gold_columns: tuple[Name, ...] = Field(
-        (), description="What gold tables call it, beside its own name."
-    )
-
-    @property
-    def gold_policy(self) -> Literal["keep", "mask", "drop"]:
-        masked = self.kind in ("name", "email", "phone", "address")
-        return self.gold or ("mask" if masked else "keep")
-
-
 class DailyChart(_Entry):
     """A daily figure for the report, with the band outside which a day counts as anomalous.
 
@@ -354,11 +333,17 @@ class Spec(_Entry):
     gates: Gates = Gates()
     retention: Retention = Retention()
     freshness: FreshnessLimits = FreshnessLimits()
+    pii_defaults: PiiDefaults = PiiDefaults()
     pii: tuple[Pii, ...] = ()
     chart: DailyChart | None = None
     documents: Literal["fleet"] | None = Field(
         None, description="JSON documents and a page that are written of each release."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_pii_defaults(cls, document: Any) -> Any:
+        return with_defaults(document)
 
     def table(self, name: str) -> Table:
         return next(table for table in self.tables if table.name == name)

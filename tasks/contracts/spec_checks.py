@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from tasks.contracts.feed_checks import feed_problems
 from tasks.contracts.names import did_you_mean
+from tasks.contracts.pii_checks import pii_problems
 from tasks.contracts.source_mapping import mapping_problems
 from tasks.contracts.spec import INGESTION_DATE, Spec, Table
 
@@ -24,7 +25,7 @@ def spec_problems(spec: Spec) -> list[str]:
         *_transforms(spec),
         *_gold(spec),
         *_retention(spec),
-        *_pii(spec),
+        *pii_problems(spec),
         *_chart(spec),
     ]
 
@@ -270,21 +271,6 @@ def _retention(spec: Spec) -> Iterator[str]:
                 "stay by chance; leave it out, or limit old versions by bronze_version_days"
             )
             return
-
-
-def _pii(spec: Spec) -> Iterator[str]:
-    tables = {
-        table.name: [*dict.fromkeys([*(c.name for c in table.columns), *(table.derived or {})])]
-        for table in spec.tables
-    }
-    for index, entry in enumerate(spec.pii):
-        if entry.table not in tables:
-            yield f"pii[{index}].table: no table '{entry.table}'{did_you_mean(entry.table, tables)}"
-        elif entry.column not in tables[entry.table]:
-            yield (
-                f"pii[{index}].column: no column '{entry.column}' in {entry.table}"
-                f"{did_you_mean(entry.column, tables[entry.table])}"
-            )
 
 
 def _chart(spec: Spec) -> Iterator[str]:

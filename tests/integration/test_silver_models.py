@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,15 @@ import duckdb
 import polars as pl
 import pytest
 import yaml
+from pydantic import SecretStr
 
 from blocks.settings import Settings
 from tasks.bronze_inventory import take_inventory
+from tasks.contracts.pii import Pii
+from tasks.contracts.pii_checks import pii_problems
 from tasks.dbt_runs import dbt_tables
+from tasks.masking import hidden_by, masked
+from tasks.pii_gates import bronze_policy_gates
 from tasks.run_context import RunContext
 from tasks.silver import SilverBuild, build_silver
 from tasks.specs import load_spec
@@ -291,3 +297,58 @@ def test_a_new_guest_and_another_days_snapshot(
         }
     )
     assert found == {"product_catalog_snapshot_is_of_one_day"}
+
+
+ORDER_IDS = ("orders", "order_items", "returns", "return_items")
+HIDDEN = [
+    {"table": "customers", "column": "email", "kind": "email", "silver": "mask"},
+    {"table": "customers", "column": "phone_number", "kind": "phone", "silver": "drop"},
+    {"table": "customers", "column": "last_name", "kind": "name", "bronze": "mask"},
+    *({"table": name, "column": "order_id", "silver": "mask"} for name in ORDER_IDS),
+]
+
+
+def test_a_policy_of_silver_hides_values_and_nothing_else(
+    built: tuple[RunContext, SilverBuild], queries: dict[str, str]
+) -> None:
+    run, clear = built
+    spec = SPEC.model_copy(update={"pii": tuple(Pii.model_validate(entry) for entry in HIDDEN)})
+    assert list(pii_problems(spec)) == []
+    run = replace(run, spec=spec, run_id="hidden", mask_key=SecretStr("key"))
+    inventory = {t.name: take_inventory(run.lake, spec, t, RUN_DATE) for t in spec.tables}
+    made = build_silver(run, inventory, TABLES, built={}, snapshots=DIMENSIONS)
+    assert made.counts == clear.counts
+    (told,) = bronze_policy_gates(spec, inventory["customers"], run.masked_by, "warn")
+    assert (told.check, told.status) == ("bronze_policy", "warn")
+    assert "last_name: mask, or another team wrote them" in told.message
+    policies = {t: hidden_by(spec, t, "silver") for t in TABLES}
+    policies["customers"]["last_name"] = "mask"  # of files that landed without
+    for name in TABLES:
+        for table in (name, spec.table(name).quarantine_name):
+            folder = run.folder("silver", table)
+            now = select_of(sorted(str(file) for file in folder.rglob("*.parquet")))
+            found = duckdb.sql(now)
+            before = duckdb.sql(queries[f"silver.{table}"])
+            assert (found.columns, found.types) == (before.columns, before.types)
+            told_rows = [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+            rows = [dict(zip(before.columns, row, strict=True)) for row in before.fetchall()]
+            for row in rows:
+                for column, policy in policies[name].items():
+                    value = silver_text(row[column], folded=column == "email")
+                    row[column] = masked(value, b"key") if policy == "mask" else None
+                if policies[name] and (row["event_id"] or "").startswith("evt_"):
+                    row["event_id"] = masked(row["event_id"], b"key")
+            for row in (*rows, *told_rows):
+                row.pop("run_id", None)
+            assert sorted(map(repr, told_rows)) == sorted(map(repr, rows)), table
+    (snapshot,) = (run.work_folder / "dims" / "customers").glob("*.parquet")
+    shown = duckdb.sql(f"select email, phone_number from '{snapshot}'").fetchall()
+    assert all(len(email or "0" * 64) == 64 and phone is None for email, phone in shown)
+
+
+def silver_text(value: str | None, *, folded: bool) -> str | None:
+    """A received text as silver has it."""
+    text = (value or "").strip(" \t\r\n")
+    if text.lower() in ("", "none", "null", "n/a", "nan"):
+        return None
+    return text.lower() if folded else text

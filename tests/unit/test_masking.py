@@ -7,7 +7,8 @@ import hmac
 
 import pytest
 
-from tasks.contracts.spec import Pii, Spec
+from tasks.contracts.pii import Pii
+from tasks.contracts.spec import Spec
 from tasks.masking import gold_policies, key_fingerprint, masked, needs_key
 from tasks.specs import known_pipelines, load_spec
 

@@ -74,7 +74,7 @@ linked as (
     from scored
     {%- for key in table['foreign_keys'] %}
     left join {{ ref(key['references']) }} as parent_{{ loop.index }}
-        on scored.{{ key['column'] }} = parent_{{ loop.index }}.{{ run_value('tables')[key['references']]['key'][0] }}
+        on {{ key_of_parent(key) }} = parent_{{ loop.index }}.{{ run_value('tables')[key['references']]['key'][0] }}
     {%- endfor %}
 )
 
@@ -101,6 +101,12 @@ from linked
         {%- endfor %}
         and parent_{{ number }}.{{ run_value('tables')[key['references']]['key'][0] }} is null
     )
+{%- endmacro %}
+
+{# What a row's foreign key is as the parent's silver has it: a key may be masked there. #}
+{% macro key_of_parent(key) -%}
+    {%- set value = 'scored.' ~ key['column'] -%}
+    {{ 'masked(' ~ value ~ ')' if key['references'] in (run_value('masked_keys') or []) else value }}
 {%- endmacro %}
 
 {# The broken rules, else one reason for each missing parent, else NULL. #}
