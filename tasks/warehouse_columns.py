@@ -13,7 +13,8 @@ from typing import Literal
 
 import duckdb
 
-from tasks.contracts.spec import Pii, Spec
+from tasks.contracts.pii import Pii
+from tasks.contracts.spec import Spec
 from tasks.landing_sql import identifier
 from tasks.masking import gold_policies, key_fingerprint, masked
 
@@ -60,7 +61,10 @@ class Withheld:
         return {name for e in self._entries(table) for name in (e.column, *e.gold_columns)}
 
     def _entries(self, table: str) -> list[Pii]:
-        """Entries that tell of `table`: by its name, or of one that is made of others, all."""
+        """Entries that tell of `table`: by its name, or of one that is made of others, all.
+
+        What silver has masked already is loaded as it is, and gold shows it so.
+        """
         layer, _, name = table.partition(".")
         if layer == "gold":
             return []
@@ -68,7 +72,9 @@ class Withheld:
         return [
             entry
             for entry in self.pii
-            if entry.gold_policy != "keep" and (not known or entry.table == name)
+            if entry.gold_policy != "keep"
+            and not (entry.gold_policy == entry.silver_policy == "mask")
+            and (not known or entry.table == name)
         ]
 
 

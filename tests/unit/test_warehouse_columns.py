@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from tasks.contracts.nested_kinds import fully_quoted, struct_members
-from tasks.contracts.spec import Pii
+from tasks.contracts.pii import Pii
 from tasks.masking import masked
 from tasks.specs import load_spec
 from tasks.warehouse_columns import Withheld, with_masks, withheld_columns
@@ -25,6 +25,12 @@ def test_masks_stand_for_what_gold_shows_and_other_tables_keep_their_names() -> 
     assert there.columns("gold.customer_orders", CUSTOMERS) == CUSTOMERS
     # What is made of silver may hold what any of it holds.
     assert list(there.columns("enriched.customers", CUSTOMERS)) == shown
+
+
+def test_what_silver_has_masked_is_loaded_as_it_is() -> None:
+    name = Pii(table="stg_customers", column="name", kind="name", bronze="mask")
+    there = withheld_columns(RETAIL.model_copy(update={"pii": (name,)}), masks=True, key=KEY)
+    assert there.columns("silver.stg_customers", CUSTOMERS) == CUSTOMERS
 
 
 def test_where_the_lake_computes_gold_no_mask_is_loaded() -> None:
