@@ -27,6 +27,7 @@ class LocalStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
+        self._folders_within: set[Path] = set()
 
     def __repr__(self) -> str:
         return f"LocalStore({str(self.root)!r})"
@@ -38,9 +39,19 @@ class LocalStore:
     def path(self, key: str) -> Path:
         """Return the file of `key`, which must stay below the root."""
         path = self.root / key
-        if not path.resolve().is_relative_to(self._real_root):
+        is_plain = path.name != ".." and not path.is_symlink()
+        if not (is_plain and self._holds_folder(path.parent)) and not self._holds(path):
             raise ValueError(f"the key {key!r} leaves the store")
         return path
+
+    def _holds_folder(self, folder: Path) -> bool:
+        # To resolve a path asks the disk for each folder above it: once a folder is enough.
+        if folder not in self._folders_within and self._holds(folder):
+            self._folders_within.add(folder)
+        return folder in self._folders_within
+
+    def _holds(self, path: Path) -> bool:
+        return path.resolve().is_relative_to(self._real_root)
 
     def url(self, key: str) -> str:
         return str(self.path(key))

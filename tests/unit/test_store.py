@@ -62,6 +62,18 @@ def test_a_link_out_of_the_root_is_not_followed(tmp_path: Path) -> None:
         LocalStore(tmp_path / "root").write("link/x", b"")
 
 
+def test_a_folder_that_is_known_lets_no_key_out_of_it(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "root")
+    store.write("a/x", b"1")
+    (tmp_path / "outside").write_text("x")
+    (tmp_path / "root" / "a" / "link").symlink_to(tmp_path / "outside")
+    (tmp_path / "back").symlink_to(tmp_path / "root" / "a")
+    assert store.read("../back/x") == b"1"  # ends below the root, whichever way it takes
+    for key in ("a/link", "../outside", "a/../..", "a/../../outside"):
+        with pytest.raises(ValueError, match="leaves the store"):
+            store.read(key)
+
+
 def test_a_write_that_fails_leaves_the_old_object_and_no_draft(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
