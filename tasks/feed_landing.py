@@ -17,6 +17,8 @@ from tasks.json_records import records_of
 from tasks.source_files import SourceFile
 
 _WAITING_CHARACTERS = 4 << 20
+# Who reads a file holds up to 32 MiB of it, in each thread.
+_FILE_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def write_records(
     for number, record in enumerate(records_of(file.pieces(), table.feed.envelope), start=1):
         staged.add(folder_of(record, origin), bronze_line(record, number, origin))
     staged.write()
-    return WrittenRecords({name: [path] for name, path in staged.paths.items()}, file.sha256)
+    return WrittenRecords(staged.paths, file.sha256)
 
 
 def origin_of(table: Table, source: SourceFile, landed_on: date) -> LineOrigin:
@@ -53,13 +55,14 @@ def origin_of(table: Table, source: SourceFile, landed_on: date) -> LineOrigin:
 
 
 class _StagedLines:
-    """Lines on their way to one file a partition; files are open only while they are written."""
+    """Lines on their way to files of a partition; files are open only while they are written."""
 
     def __init__(self, folder: Path) -> None:
-        self.paths: dict[str, Path] = {}
+        self.paths: dict[str, list[Path]] = {}
         self._folder = folder
         self._waiting: dict[str, list[str]] = {}
         self._characters = 0
+        self._files = 0
 
     def add(self, partition: str, line: str) -> None:
         self._waiting.setdefault(partition, []).append(line)
@@ -69,7 +72,14 @@ class _StagedLines:
 
     def write(self) -> None:
         for partition, lines in self._waiting.items():
-            path = self.paths.setdefault(partition, self._folder / f"{len(self.paths)}.jsonl")
-            with path.open("ab") as file:
+            with self._path_of(partition).open("ab") as file:
                 file.write(("\n".join(lines) + "\n").encode())
         self._waiting, self._characters = {}, 0
+
+    def _path_of(self, partition: str) -> Path:
+        """Return the partition's last file, or the next one where that is long."""
+        paths = self.paths.setdefault(partition, [])
+        if not paths or paths[-1].stat().st_size >= _FILE_BYTES:
+            paths.append(self._folder / f"{self._files}.jsonl")
+            self._files += 1
+        return paths[-1]

@@ -15,7 +15,7 @@ from tasks.feed_lines import LineOrigin, bronze_line
 from tasks.feed_sql import fields_select
 from tasks.json_functions import register
 from tasks.json_records import records_of
-from tasks.quick_analytics import _model, quick_analytics
+from tasks.quick_analytics import _model
 from tasks.specs import load_spec
 from tests.oracle.coordination_reader import Record
 from tests.oracle.coordination_silver import TASK_COLUMNS, task_row
@@ -114,26 +114,3 @@ def test_every_spelling_of_a_moment(engine: duckdb.DuckDBPyConnection, tmp_path:
     told = {str(f["updated_at"]): row["updated_at"] for f, row in zip(found, rows, strict=True)}
     wanted = {str(f["updated_at"]): expected(1, f)["updated_at"] for f in found}
     assert told == wanted
-
-
-@pytest.mark.parametrize(
-    "odd",
-    [
-        {
-            "id": "1",
-            "status": "queued",
-            "title": "told again",
-            "updated_at": "2026-01-08T12:00:00Z",
-        },
-        {"id": 1e-7, "status": "queued", "updated_at": "2026-01-08T12:00:00Z"},
-    ],
-    ids=["a state told twice", "a name of several spellings"],
-)
-def test_a_quick_look_takes_its_time_where_it_must(tmp_path: Path, odd: dict[str, Any]) -> None:
-    task = {"id": "1", "status": "queued", "updated_at": "2026-01-08T12:00:00Z", "master": "m"}
-    path = tmp_path / "a.jsonl"
-    write(path, [task, odd])
-    table = load_spec("coordination").table("processed_tasks")
-    with quick_analytics(table, [str(path)], DAY, threads=1, memory_limit="500MB") as found:
-        rows = found.execute("select date, total_tasks from gold.daily_analytics").fetchall()
-    assert rows == [(DAY, 1 if odd["id"] == "1" else 2)]
