@@ -26,6 +26,8 @@ from tasks.sample_data.coordination import write_coordination
 
 FIRST_DAY, DAYS = date(2024, 1, 1), 30
 LAST_DAY = FIRST_DAY + timedelta(days=DAYS - 1)
+# With fewer tasks, starting is what takes memory.
+_STARTED = 10_000
 SCRIPT = Path(__file__).with_name("shell_analytics.sh")
 
 
@@ -77,14 +79,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tasks", type=int, nargs="+", default=[1_000, 10_000, 100_000, 1_000_000])
     parser.add_argument("--rounds", type=int, default=3, help="of the largest size there is one")
-    parser.add_argument("--memory-limit", default="300MB")
+    parser.add_argument("--memory-limit", help="else the environment's")
     given = parser.parse_args()
     if shutil.which("jq") is None:
         sys.exit("jq is not there: apt-get install jq")
-    env = dict(os.environ) | {
-        "MEDALLION_MEMORY_LIMIT": given.memory_limit,
-        "PREFECT_HOME": str(OUT / "prefect"),
-    }
+    env = dict(os.environ) | {"PREFECT_HOME": str(OUT / "prefect")}
+    if given.memory_limit is not None:
+        env["MEDALLION_MEMORY_LIMIT"] = given.memory_limit
+    peaks: dict[int, tuple[float, float]] = {}
     for tasks in given.tasks:
         lake = bronze_of(tasks, env)
         files = lines_of(lake)
@@ -96,16 +98,34 @@ def main() -> None:
             command = [MEDALLION, "daily", "--lake", str(lake), "--out", str(ours)]
             mine = measure([*command, "--run-date", LAST_DAY.isoformat()], env)
             rounds.append((mine, measure([str(SCRIPT), str(theirs), *files], env)))
-        ratio = statistics.median(shell.seconds / mine.seconds for mine, shell in rounds)
+        wall = statistics.median(shell.seconds / mine.seconds for mine, shell in rounds)
         cpu = statistics.median(shell.cpu_seconds / mine.cpu_seconds for mine, shell in rounds)
+        peaks[tasks] = (
+            max(mine.peak_gb for mine, _ in rounds),
+            max(shell.peak_gb for _, shell in rounds),
+        )
         mine, shell = rounds[-1]
         print(
-            f"{tasks:>9,} tasks, {size / 1e6:,.0f} MB: jq {shell.seconds:.2f} s, medallion daily "
-            f"{mine.seconds:.2f} s: {ratio:.1f} x faster (CPU {cpu:.1f} x; median of {len(rounds)}"
-            f"); peak memory jq {shell.peak_gb:.2f} GB, medallion {mine.peak_gb:.2f} GB; "
+            f"{tasks:>9,} tasks, {size / 1e6:,.1f} MB: jq takes {wall:.1f} times as long, "
+            f"{cpu:.1f} times the CPU (median of {len(rounds)}; the last: jq "
+            f"{shell.seconds:.2f} s, CPU {shell.cpu_seconds:.2f} s, medallion daily "
+            f"{mine.seconds:.2f} s, CPU {mine.cpu_seconds:.2f} s); peak memory "
+            f"medallion {1000 * peaks[tasks][0]:.0f} MB, jq {1000 * peaks[tasks][1]:.0f} MB; "
             f"{differences(ours, theirs)} days differ",
             flush=True,
         )
+    print(growth(peaks))
+
+
+def growth(peaks: dict[int, tuple[float, float]]) -> str:
+    """Tell by how much the peaks (GB: ours, theirs) grow from 10,000 tasks to the largest size."""
+    first = min((tasks for tasks in peaks if tasks >= _STARTED), default=max(peaks))
+    last = max(peaks)
+    ours, theirs = (peaks[last][side] / peaks[first][side] for side in (0, 1))
+    return (
+        f"From {first:,} to {last:,} tasks the peak of medallion grows by the factor {ours:.2f}, "
+        f"that of jq by {theirs:.1f}"
+    )
 
 
 if __name__ == "__main__":
