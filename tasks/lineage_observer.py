@@ -160,11 +160,15 @@ def column_lineage(state: RunState, stage: str, written: Iterable[str]) -> dict[
         return {}
     known = {*state.tables, *(f"bronze.{t.bronze_name}" for t in state.run.spec.tables)}
     known |= {name for t in state.run.spec.transforms for name in t.inputs.values()}
+    known |= {f"silver.{dimension.table}" for dimension in state.run.spec.dimensions}
     return {name: found[name].of_tables(known - {name}) for name in written if name in found}
 
 
 def _of_sql(state: RunState, nodes: Iterable[DbtNode]) -> dict[str, ColumnLineage]:
     columns: dict[bool, dict[str, list[str]]] = {False: {}, True: {}}
+    for dimension in state.run.spec.dimensions:  # silver that its snapshot precedes
+        own = list(state.run.spec.silver_columns(dimension.table))
+        columns[False][f"silver.{dimension.table}"] = own
     for name, table in state.tables.items():
         columns[table.internal][name] = list(table.columns)
     models = [(n.relation, n.sql) for n in nodes if n.kind == "model" and n.relation and n.sql]

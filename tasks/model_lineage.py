@@ -46,7 +46,7 @@ def models_lineage(
         known[bronze] = [*bronze_columns(spec, table.name), *_PLACE, *reasons]
     known |= {name: known[own] for name, own in names.items() if own in known}
     text = "\n".join(sql for _, sql in given)
-    hidden = _on_the_way(spec, {**internal, **columns})
+    hidden = [*_on_the_way(spec, columns), *_as_released(internal)]
     read = [model for model in hidden if model[0].partition(".")[2] in text]
     changed = dict(_changed(spec, columns))
     ordered = []
@@ -123,12 +123,18 @@ def _on_the_way(spec: Spec, columns: Mapping[str, Sequence[str]]) -> Iterator[_M
         rejected = [f"{judged} as reasons", f"{judged} as message", *_PLACE]
         if received:
             yield f"rejected.{table.bronze_name}", _select(rejected, bronze)
+    yield from _as_released(columns)
     for name, own in columns.items():
         layer, _, bare = name.partition(".")
         if layer != "bronze":
-            yield f"previous.{bare}", _nothing(own)
             yield f"added.{bare}", _select(_quoted(own), name)
             yield f"removed.{bare}", _select(_quoted(own), name)
+
+
+def _as_released(columns: Mapping[str, Sequence[str]]) -> Iterator[_Model]:
+    """What a table held before: what that is made of, the release before has told."""
+    for name, own in columns.items():
+        yield f"previous.{name.partition('.')[2]}", _nothing(own)
 
 
 def _views_of_records(table: Table, bronze: str) -> Iterator[_Model]:

@@ -66,7 +66,7 @@ def lineage_of_query(
         scope = build_scope(qualified)
         if scope is None:
             return None
-        tracer = _Tracer()
+        tracer = _Tracer(scope)
         outputs = {
             name: tracer.of_output(scope, place) for place, name in enumerate(_outputs(scope))
         }
@@ -82,7 +82,8 @@ class _UntoldError(Exception):
 class _Tracer:
     """Follows columns from a scope down to the tables that it reads; remembers what it found."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Scope) -> None:
+        self._scopes = {id(scope.expression): scope for scope in root.traverse()}
         self._outputs: dict[tuple[int, int], Found] = {}
         self._rows: dict[int, set[Source]] = {}
 
@@ -123,14 +124,11 @@ class _Tracer:
     def _of_column(self, scope: Scope, column: exp.Column) -> Found:
         if not column.table:  # a condition may name an output
             return self.of_output(scope, _place(scope, column))
-        owner: Scope | None = scope
+        # Of a query within a condition the own tables come first, then those around it.
+        owner: Scope | None = self._scopes.get(id(column.parent_select), scope)
         source = None
-        for owner in (scope, *scope.subquery_scopes):
-            source = owner.sources.get(column.table)
-            if source is not None:
-                break
-        if source is None and scope.parent is not None:
-            return self._of_column(scope.parent, column)
+        while owner is not None and source is None:
+            source, owner = owner.sources.get(column.table), owner.parent
         if isinstance(source, exp.Table):
             return {(f"{source.db}.{source.name}", column.name): "IDENTITY"}
         if not isinstance(source, Scope):

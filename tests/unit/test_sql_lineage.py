@@ -78,6 +78,22 @@ def test_windows_subqueries_and_lists_are_followed() -> None:
     assert found.columns["region"][("silver.customers", "region")] == "AGGREGATION"
 
 
+def test_a_name_is_looked_up_in_its_own_query_first() -> None:
+    found = told(
+        """
+        with counted as (select customer_id, count(*) as n from silver.orders group by customer_id)
+        select customer_id, n from counted where exists (
+            select 1 from silver.customers as seen
+            where seen.region > (select max(counted.status) from silver.orders as counted)
+                and seen.customer_id = counted.customer_id
+        )
+        """
+    )
+    assert dict(found.columns["customer_id"]) == {("silver.orders", "customer_id"): "IDENTITY"}
+    assert ("silver.orders", "status") in found.rows
+    assert ("silver.customers", "region") in found.rows
+
+
 def test_rows_are_counted_whatever_is_in_them() -> None:
     found = told(
         """
