@@ -97,6 +97,11 @@ def validate(
     found = mistakes(pipelines, environments, spec_files=files)
     checked = [f"{name}.yml" for name in pipelines] + [path.name for path in files]
     checked += [f"{name}.yml" for name in environments]
+    if not checked:
+        raise ConfigurationError(
+            "there is no specification or environment here to check (an image holds what was "
+            "compiled of them); call it in a checkout, or with --spec FILE"
+        )
     if as_json:
         listed = [
             {"file": mistake.file, "path": mistake.path, "problem": mistake.problem}

@@ -54,6 +54,15 @@ def test_everything_that_ships_is_valid() -> None:
     assert document["checked"] == [f"{name}.yml" for name in files]
 
 
+def test_where_there_is_nothing_to_check_nothing_is_called_valid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.specs.SPEC_FOLDER", tmp_path)
+    monkeypatch.setattr("blocks.environment_files.DEPLOYMENTS_FOLDER", tmp_path)
+    with pytest.raises(ConfigurationError, match="no specification or environment here"):
+        call("validate")
+
+
 def test_each_mistake_is_listed_with_its_path(tmp_path: Path) -> None:
     wrong = tmp_path / "shop.yml"
     text = (SPEC_FOLDER / "ecommerce.yml").read_text()
