@@ -21,7 +21,7 @@ from tasks.quick_imports import no_garbage
 from tasks.reports.human_figures import count, quantity, size
 
 if TYPE_CHECKING:
-    from tasks.retention import Sweep
+    from tasks.holdings import Sweep
 
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 

@@ -18,9 +18,9 @@ from blocks.flow_settings import flow_settings
 from blocks.lake import Lake
 from blocks.settings import Settings
 from tasks.contracts.spec import Spec
+from tasks.holdings import Sweep
 from tasks.iceberg_expiry import expire
 from tasks.maintenance import clear_up, look
-from tasks.retention import Sweep
 from tasks.retrying import patient
 from tasks.run_names import run_name
 from tasks.specs import known_pipelines, load_spec

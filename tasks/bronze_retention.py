@@ -22,7 +22,7 @@ from tasks.bronze_manifests import read_record, record_key, replace_in_manifest
 from tasks.contracts.errors import ReleaseError
 from tasks.contracts.manifest import CORRECTION_PREFIX, MANIFEST_NAME, Manifest, ManifestFile
 from tasks.contracts.spec import Spec
-from tasks.retention import BronzeFile, LandedBatch, OldVersion, StoredObject
+from tasks.holdings import BronzeFile, LandedBatch, OldVersion, StoredObject
 
 
 def list_bronze(lake: Lake, spec: Spec) -> Iterator[BronzeFile]:

@@ -26,8 +26,9 @@ from tasks.contracts.manifest import MANIFEST_NAME
 from tasks.contracts.release import Release
 from tasks.contracts.spec import Spec
 from tasks.dimensions import read_pointer, read_snapshot
+from tasks.holdings import Holdings, Removal, RunFolder, Snapshot, StoredObject, Sweep
 from tasks.releases import draft_key, list_releases, read_current
-from tasks.retention import Holdings, Removal, RunFolder, Snapshot, StoredObject, Sweep, what_goes
+from tasks.retention import what_goes
 
 ATTEMPTS = 3
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{8}\.(tmp|part)")  # a store's unfinished write or copy

@@ -15,15 +15,8 @@ from hypothesis import strategies as st
 
 from tasks.contracts.release import PublishedFile, PublishedTable, Release, rolled_back
 from tasks.contracts.spec import Retention
-from tasks.retention import (
-    BronzeFile,
-    Holdings,
-    RunFolder,
-    Snapshot,
-    StoredObject,
-    Sweep,
-    what_goes,
-)
+from tasks.holdings import BronzeFile, Holdings, RunFolder, Snapshot, StoredObject, Sweep
+from tasks.retention import what_goes
 
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

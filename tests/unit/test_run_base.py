@@ -8,8 +8,10 @@ from datetime import date
 
 import pytest
 
+from tasks.bronze_tables import BronzeFile, BronzeTable, ExpiredFile
+from tasks.contracts.pii import Pii
 from tasks.contracts.release import PublishedTable, Release
-from tasks.run_base import Base, choose_base, computed_tables
+from tasks.run_base import Base, choose_base, computed_tables, settle_base
 from tasks.specs import load_spec
 from tests.unit.release_builder import STARTED
 
@@ -72,3 +74,30 @@ def test_each_obstacle_is_told() -> None:
         choose(release(tables=part)).reason
         == "release 7 has no table silver.events_cleaned, silver.events_quarantine"
     )
+
+
+def test_where_silver_hides_values_only_bronze_can_tell_how_rows_are_judged() -> None:
+    shop = load_spec("ecommerce")
+    email = Pii(table="customers", column="email", kind="email", silver="mask")
+    names = dict.fromkeys(computed_tables(shop), EMPTY)
+    given = {"spec_fingerprint": "spec", "logic_fingerprint": "logic"}
+    for pii, reason in (((), ""), ((email,), "rows are judged by values that silver does not")):
+        spec = shop.model_copy(update={"pii": pii})
+        base = choose_base(
+            release(pipeline="ecommerce", tables=names),
+            spec=spec,
+            run_date=DAY,
+            full_refresh=False,
+            **given,
+        )
+        assert (base.reason.startswith(reason), base.release is None) == (True, bool(pii))
+
+
+def test_batches_that_expired_are_no_damage() -> None:
+    seen = release(bronze={"events_cleaned": ("a|1", "b|1")})
+    left = (BronzeFile("b", 1, 1, (), "b|1"),)
+    expired = BronzeTable("events_cleaned", left, expired=(ExpiredFile("a|1", "batch_a", 1),))
+    told = settle_base(Base(seen), {"events_cleaned": expired}).reason
+    assert told == "batches of events_cleaned that the release before has seen expired"
+    gone = settle_base(Base(seen), {"events_cleaned": BronzeTable("events_cleaned", left)}).reason
+    assert gone == "bronze of the release before is gone or changed: a"
