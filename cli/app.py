@@ -7,51 +7,60 @@ belong here: what a command does (`running.py`, `watching.py`, `reading.py` ...)
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 
 import typer
 
-from cli import (
-    automating,
-    backfilling,
-    compiling,
-    documenting,
-    environments,
-    maintaining,
-    planning,
-    reading,
-    running,
-    subjects,
-    syncing,
-    watching,
-)
 from tasks.contracts.errors import MedallionError
+from tasks.quick_imports import no_garbage
 
-app = typer.Typer(
-    name="medallion",
-    help="Run a medallion lakehouse: bronze, dimensions, silver, enrichment, gold, one publish.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+_HELP = "Run a medallion lakehouse: bronze, dimensions, silver, enrichment, gold, one publish."
+_MODULES = (
+    "running",
+    "planning",
+    "compiling",
+    "backfilling",
+    "watching",
+    "maintaining",
+    "syncing",
+    "subjects",
+    "documenting",
+    "reading",
+    "environments",
+    "automating",
 )
-running.register(app)
-planning.register(app)
-compiling.register(app)
-backfilling.register(app)
-watching.register(app)
-maintaining.register(app)
-syncing.register(app)
-subjects.register(app)
-documenting.register(app)
-reading.register(app)
-environments.register(app)
-automating.register(app)
+# To import what the others need takes longer than these take.
+_QUICK = {"daily": ("fleet",)}
+
+
+def application(modules: Sequence[str] = _MODULES) -> typer.Typer:
+    """Return the application with the commands of these modules."""
+    made = typer.Typer(
+        name="medallion",
+        help=_HELP,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+    )
+    with no_garbage():
+        for module in modules:
+            import_module(f"cli.{module}").register(made)
+    return made
+
+
+def __getattr__(name: str) -> typer.Typer:
+    """Make `app`, which has all commands, when somebody asks for it."""
+    if name == "app":
+        return application()
+    raise AttributeError(name)
 
 
 def main() -> None:
     """Run the command line; its exit status is 0, 1 for a failed run, 2 for a wrong call."""
     try:
-        app()
+        application(_QUICK.get("".join(sys.argv[1:2]), _MODULES))()
     except MedallionError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_status)

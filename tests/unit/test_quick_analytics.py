@@ -1,6 +1,8 @@
 """A quick look at a fleet's days tells what a run's models make of the same records."""
 
 import json
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -64,6 +66,19 @@ def test_it_tells_what_the_models_make_of_all_columns(
 def test_it_takes_its_time_where_it_must(tmp_path: Path, odd: dict[str, Any]) -> None:
     task = {"id": "1", "status": "queued", "updated_at": "2026-01-08T12:00:00Z", "master": "m"}
     assert_as_the_models(tmp_path / "a.jsonl", [task, odd])
+
+
+def test_the_command_starts_without_what_only_runs_need(tmp_path: Path) -> None:
+    program = "import sys; from cli.app import main; main()"
+    told = "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); "
+    words = ["daily", "--run-date", str(DAY), "--lake", str(tmp_path), "--json"]
+    ended = subprocess.run(
+        [sys.executable, "-c", told + program, *words], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["summary"]["total_tasks"] == 0
+    slow = {"prefect", "dbt", "polars", "pandera", "pyarrow", "numpy", "cli.running"}
+    assert slow.isdisjoint(ended.stderr.split())
 
 
 def assert_as_the_models(path: Path, found: list[dict[str, Any]]) -> None:
