@@ -13,10 +13,13 @@ from pydantic import SecretStr
 
 from blocks.settings import Settings
 from tasks.bronze_inventory import BronzeTable, take_inventory
+from tasks.contracts.errors import CorrectionError
 from tasks.contracts.pii import Pii
 from tasks.contracts.pii_checks import pii_problems
+from tasks.contracts.release import PublishedTable, Release
 from tasks.contracts.run_record import GateResult
-from tasks.landing import land
+from tasks.correction_landing import Rejected, replay
+from tasks.landing import NO_LIMITS, land
 from tasks.masking import masked
 from tasks.pii_gates import bronze_policy_gates
 from tasks.published_views import rows_sql
@@ -102,3 +105,26 @@ def test_clear_files_and_masks_by_another_key_are_told(run: RunContext, tmp_path
     assert "land them anew" in told.message
     files = tuple(replace(f, hidden=("name=mask",), masked_by="other") for f in clear.files)
     assert gates(run, replace(clear, files=files))["landed_masks"].status == "fail"
+
+
+def test_rows_cannot_be_corrected_without_what_quarantine_hides(
+    run: RunContext, tmp_path: Path
+) -> None:
+    kinds = dict.fromkeys([*SPEC.bronze_columns("stg_customers"), "run_id"], "VARCHAR")
+    table = PublishedTable(
+        columns={**kinds, "quarantine_reasons": "VARCHAR[]"}, rows=0, bytes=0, files=()
+    )
+    quarantine = "silver.raw_customers_quarantine"
+    release = Release(
+        pipeline="retail",
+        release=1,
+        previous=None,
+        run_id="r",
+        run_date=run.run_date,
+        created_at=NOW,
+        spec_fingerprint="s",
+        tables={quarantine: table},
+    )
+    rejected = Rejected(run.lake, SPEC, release, "stg_customers", quarantine)
+    with pytest.raises(CorrectionError, match="does not show customer_id, email, name"):
+        replay(rejected, tmp_path / "x.csv", corrected_by="me", landed_at=NOW, limits=NO_LIMITS)
