@@ -107,12 +107,14 @@ def _read_states(engine: duckdb.DuckDBPyConnection, run_date: date, folder: Path
     # A condition on the records would have their times read twice.
     states = f"""
         select
-            case
-                when task_id is not null and status is not null
-                    and "timestamp" < date '{run_date}' + interval 1 day
-                    then cast(hash(task_id) >> 48 as usmallint)
-            end as part, {", ".join(_STATE)}
-        from ({records})
+            hash(task_id) as part,
+            * replace (
+                case
+                    when task_id is not null and status is not null
+                        and "timestamp" < date '{run_date}' + interval 1 day then "timestamp"
+                end as "timestamp"
+            )
+        from (select {", ".join(_STATE)} from ({records}))
     """  # noqa: S608 - the project's own SQL
     file = quoted(str(folder / "states.parquet"))
     write = f"copy ({states}) to {file} (format parquet, row_group_size {_GROUP_ROWS})"
@@ -127,7 +129,8 @@ def _read_states(engine: duckdb.DuckDBPyConnection, run_date: date, folder: Path
         _read_odd_numbers(engine)
         engine.execute(write)
     engine.execute(
-        f"create view silver.states as select * from read_parquet({file}) where part is not null"  # noqa: S608 - quoted
+        f"create view silver.states as select * from read_parquet({file}) "  # noqa: S608 - quoted
+        'where "timestamp" is not null'
     )
 
 
@@ -146,18 +149,19 @@ def _keep_latest(engine: duckdb.DuckDBPyConnection, folder: Path) -> bool:
     """
     engine.execute('create temp table differing (task_id varchar, "timestamp" timestamp)')
     found = engine.execute("select count(*) from silver.states").fetchone()
-    passes = max(1, min(1 << 16, -(-(found[0] if found else 0) // _TASKS_A_PASS)))
+    passes = max(1, -(-(found[0] if found else 0) // _TASKS_A_PASS))
     is_table = False
     for number in range(passes):
-        first, end = (((number + step) << 16) // passes for step in (0, 1))
-        part = f"part >= {first} and part < {end}"
+        first, end = (((number + step) << 64) // passes for step in (0, 1))
+        part = f"part between {first} and {end - 1}"
+        again = f"from silver.states where {part} group by part having count(*) > 1"
+        if not engine.execute(f"select 1 {again} limit 1").fetchone():
+            continue
         engine.execute(f"""
             create or replace temp table repeated as
             select task_id, max("timestamp") as latest from silver.states
             where {part} group by task_id having count(*) > 1
         """)  # noqa: S608 - numbers
-        if not engine.execute("select 1 from repeated limit 1").fetchone():
-            continue
         if not is_table:
             file = quoted(str(folder / "states.duckdb"))
             engine.execute(f"attach {file} as disk")
