@@ -41,7 +41,7 @@ _MOST_THREADS = 2
 _AFTER_READING = "64MB"
 _GROUP_ROWS = 1 << 13
 _TASKS_A_PASS = 1 << 18
-_TASKS_A_BATCH = 1 << 18
+_TASKS_A_BATCH = 1 << 17
 _STATE = (
     "task_id",
     '"timestamp"',
