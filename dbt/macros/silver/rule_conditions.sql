@@ -16,7 +16,7 @@
         {%- endfor -%}
     {%- elif rule['one_of'] -%}
         {%- for column, values in rule['one_of'].items() -%}
-        {{ column }} in ({% for value in values %}{{ sql_text(value) }}{{ ', ' if not loop.last }}{% endfor %})
+        list_contains([{% for value in values %}{{ sql_text(value) }}{{ ', ' if not loop.last }}{% endfor %}], {{ column }})
         {%- endfor -%}
     {%- elif rule['between'] -%}
         {%- for column, bounds in rule['between'].items() -%}

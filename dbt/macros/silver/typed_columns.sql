@@ -34,10 +34,11 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# Null tokens to NULL. The length is compared first: it spares folding long texts. #}
+{# Null tokens to NULL. The length is compared first: it spares folding long texts. A list, since DuckDB makes a join
+   of `in`, which looks at every row. #}
 {% macro to_text(text, lower=false) -%}
     case
-        when strlen({{ text }}) <= 4 and lower({{ text }}) in ('', 'none', 'null', 'n/a', 'nan') then null
+        when strlen({{ text }}) <= 4 and list_contains(['', 'none', 'null', 'n/a', 'nan'], lower({{ text }})) then null
         else {{ 'lower(' ~ text ~ ')' if lower else text }}
     end
 {%- endmacro %}

@@ -10,7 +10,8 @@
     {%- set zone = '(Z|UTC|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)' -%}
     case
         when {{ text }} < '0001' then null
-        when regexp_full_match({{ text }}, '{{ date }}([T ]{{ minute }}{{ second }})?')
+        -- What is in UTC already, which is most, needs no offset taken off: the cast drops it.
+        when regexp_full_match({{ text }}, '{{ date }}([T ]{{ minute }}{{ second }}(Z|[+]00:?00)?)?')
             then try_cast({{ text }} as timestamp)
         when regexp_full_match(upper({{ text }}), '{{ date }}[T ]{{ minute }}({{ second }})? ?{{ zone }}?')
             then {{ shifted_to_utc('upper(' ~ text ~ ')') }}
