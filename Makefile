@@ -24,7 +24,9 @@ setup: $(STAMP) ## Create .venv and install the locked packages
 demo: setup ## Run the ecommerce pipeline on generated sample data
 	$(BIN)/medallion demo
 
-SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# One more than there are cores: tests wait for servers and disks, too.
+WORKERS := $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$cores -lt 3 ] && echo $$((cores + 1)) || echo 4)
+SPREAD := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
 test: setup ## Run all tests

@@ -32,6 +32,15 @@ def prefect_api() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def strangers_variables(prefect_api: None) -> dict[str, str]:
+    """The variables of a process that knows this API, and nothing else of Prefect or of us."""
+    from prefect.settings import get_current_settings
+
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT", "MEDALLION"))}
+    return {**kept, "PREFECT_API_URL": str(get_current_settings().api.url)}
+
+
+@pytest.fixture(scope="session")
 def run_flow(prefect_api: None) -> Callable[..., object]:
     """Run the main flow in this process; returns its RunOutcome, raises RunFailedError."""
     from flows.run import run_pipeline

@@ -1,7 +1,6 @@
 """A run that dies at any moment costs nothing but its own work."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -25,28 +24,21 @@ ROOT = Path(__file__).parents[2]
 DAY = date(2024, 1, 6)
 
 
-@pytest.fixture(scope="module")
-def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home of Prefect's that the killed runs share: each would make a database anew."""
-    return tmp_path_factory.mktemp("prefect")
-
-
 @pytest.fixture
 def start_run(
-    small_bronze: Path, own_lake: Path, prefect_home: Path
+    small_bronze: Path, own_lake: Path, strangers_variables: dict[str, str]
 ) -> Iterator[Callable[[], subprocess.Popen]]:
     """Start `medallion run` as a process of its own, in a session of its own."""
     started = []
 
     def start() -> subprocess.Popen:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT", "MEDALLION"))}
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "cli.app", "run", "ecommerce"),
                 *("--bronze", small_bronze, "--run-date", DAY.isoformat(), "--lake", own_lake),
             ],
             cwd=ROOT,
-            env={**kept, "PREFECT_HOME": str(prefect_home), "MEDALLION_GATES": "warn"},
+            env={**strangers_variables, "MEDALLION_GATES": "warn"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,

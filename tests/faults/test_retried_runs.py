@@ -7,7 +7,6 @@ belong here: the addresses of results (`unit/test_result_keys.py`).
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -75,6 +74,7 @@ def test_what_failed_and_killed_runs_have_computed_is_not_computed_again(
     run_flow: Callable[..., Any],
     small_bronze: Path,
     small_lake: Path,
+    strangers_variables: dict[str, str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -92,7 +92,7 @@ def test_what_failed_and_killed_runs_have_computed_is_not_computed_again(
     assert plan["silver.orders"]["reason"].startswith(f"result of run {first}; ")
     assert reused(planned(path, small_bronze, "--full-refresh")) == set()
 
-    second = kill_in_gold(path, small_bronze, tmp_path / "prefect")
+    second = kill_in_gold(path, small_bronze, strangers_variables)
     plan = planned(path, small_bronze)
     assert reused(plan) == silver | enriched
     runs = {n: plan[n]["reason"].partition(";")[0].rpartition(" ")[2] for n in reused(plan)}
@@ -132,15 +132,14 @@ def test_what_failed_and_killed_runs_have_computed_is_not_computed_again(
     assert content_differences(content(small_lake), content(path)) == []
 
 
-def kill_in_gold(lake: Path, bronze: Path, prefect_home: Path) -> str:
+def kill_in_gold(lake: Path, bronze: Path, variables: dict[str, str]) -> str:
     """Run as a process of its own, kill it in gold; returns the run's id."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT", "MEDALLION"))}
     call = ("--bronze", bronze, "--run-date", DAY.isoformat(), "--lake", lake)
     before = set((lake / "silver" / "ecommerce" / "runs").iterdir())
     process = subprocess.Popen(
         [sys.executable, "-m", "cli.app", "run", "ecommerce", *call],
         cwd=ROOT,
-        env={**kept, "PREFECT_HOME": str(prefect_home), "MEDALLION_GATES": "warn"},
+        env={**variables, "MEDALLION_GATES": "warn"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,

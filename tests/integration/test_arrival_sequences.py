@@ -73,14 +73,13 @@ def whole(prefect_api: None, events: Path, tmp_path_factory: pytest.TempPathFact
     return lake
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_event_files_in_any_order(seed: int, events: Path, whole: Path, tmp_path: Path) -> None:
+def test_event_files_in_any_order(events: Path, whole: Path, tmp_path: Path) -> None:
     from flows.ingest import ingest
     from flows.run import run_pipeline
 
     lake = tmp_path / "lake"
     days = [date(2024, 1, 2), LAST_EVENT_DAY, LAST_EVENT_DAY]
-    for day, files in zip(days, deliveries(list(events.glob("*.csv")), seed, 3), strict=True):
+    for day, files in zip(days, deliveries(list(events.glob("*.csv")), 2, 3), strict=True):
         names = [file.name for file in files]
         ingest("clickstream", str(events), landed_on=day, lake=str(lake), files=names)
         run_pipeline("clickstream", run_date=day, lake=str(lake))

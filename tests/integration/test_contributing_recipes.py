@@ -18,6 +18,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from prefect.settings import get_current_settings
 
 from tasks.sample_data.write import write_sample
 from tests.integration.published import release_document, rows_of
@@ -97,6 +98,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def medallion(copy: Path, lake: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MEDALLION_")}
+    environment["PREFECT_API_URL"] = str(get_current_settings().api.url)
     return subprocess.run(
         [sys.executable, "-m", "cli.app", *arguments, "--lake", str(lake), "--json"],
         cwd=copy,
@@ -114,7 +116,9 @@ def run(copy: Path, lake: Path, *arguments: str) -> tuple[int, dict[str, Any], s
 
 
 @pytest.fixture(scope="module")
-def lake(copy: Path, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def lake(
+    prefect_api: None, copy: Path, source: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A lake to which the copy has published."""
     lake = tmp_path_factory.mktemp("lake")
     status, document, said = run(copy, lake, "--source", str(source))
