@@ -136,13 +136,13 @@ class LocalStore:
         """There are none."""
 
     def _paths(self, prefix: str) -> Iterable[Path]:
-        """The files below a folder, and its folders."""
+        """The files below a folder."""
         folder = self.path(prefix)
         if folder.is_file():
             return [folder]
         if not folder.is_dir():
             return []
-        return (path for path in folder.rglob("*") if not path.name.startswith("."))
+        return _files_below(folder)
 
     def exists(self, key: str) -> bool:
         return self.path(key).is_file()
@@ -173,6 +173,17 @@ class LocalStore:
 
 
 _held_now = threading.local()
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """The files that are no drafts; a folder that goes meanwhile has none."""
+
+    def unless_gone(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise error
+
+    for parent, _, names in os.walk(folder, onerror=unless_gone):
+        yield from (Path(parent, name) for name in names if not name.startswith("."))
 
 
 def _sync_folder(folder: Path) -> None:

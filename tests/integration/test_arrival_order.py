@@ -40,7 +40,7 @@ def cut_anew(bronze: Path, into: Path, random: Random, largest: int) -> None:
 
 
 @settings(
-    max_examples=3,
+    max_examples=2,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),

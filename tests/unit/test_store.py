@@ -74,6 +74,23 @@ def test_a_folder_that_is_known_lets_no_key_out_of_it(tmp_path: Path) -> None:
             store.read(key)
 
 
+def test_a_folder_that_goes_while_it_is_listed_has_no_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, scan = LocalStore(tmp_path), os.scandir
+    for key in ("table/a/x", "table/going/x", "table/z/x"):
+        store.write(key, b"1")
+
+    def scandir(path: str | Path) -> object:
+        if Path(path).name == "going":
+            (Path(path) / "x").unlink()
+            Path(path).rmdir()
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert store.list("table") == ["table/a/x", "table/z/x"]
+
+
 def test_a_write_that_fails_leaves_the_old_object_and_no_draft(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
