@@ -140,7 +140,8 @@ def _show(lake: Lake, settings: Settings, release: Release) -> _Progress:
         worker = _Worker(lake, tables, release, progress)
         wanted = wanted_tables(release, worker.roots(bronze), prefix)
         worker.prepare({table.namespace for table in wanted})
-        with ThreadPoolExecutor(_WORKERS) as pool:
+        # Threads wait for servers together; what is of this machine is one thread's work.
+        with ThreadPoolExecutor(1 if tables.is_near else _WORKERS) as pool:
             for done in [pool.submit(worker.bring, table) for table in wanted]:
                 done.result()
         for table in tables_left(tables.names(), progress.shown):

@@ -63,6 +63,11 @@ class LakeFiles(FileIO):
         store, key = self._place(location if isinstance(location, str) else location.location)
         store.delete([key])
 
+    @property
+    def is_local(self) -> bool:
+        """Whether all of the lake lies on this machine."""
+        return all(store.local_path("") is not None for _, store in self._stores)
+
     def local_path(self, location: str) -> Path | None:
         """Return the file of `location` where it is one of this machine."""
         store, key = self._place(location)

@@ -34,7 +34,13 @@ from blocks.iceberg.changes import (
 from blocks.iceberg.data_files import Footer, data_files, read_footers
 from blocks.iceberg.errors import translated
 from blocks.iceberg.lake_files import LakeFiles, withdraw
-from blocks.iceberg.replacing import QuickCreation, QuickTransaction, ReplaceFiles
+from blocks.iceberg.replacing import (
+    Listing,
+    QuickCreation,
+    QuickTransaction,
+    ReplaceFiles,
+    listings_of,
+)
 from blocks.iceberg.states import release_of, state_of
 from tasks.contracts.errors import CatalogError
 from tasks.contracts.iceberg import (
@@ -62,16 +68,14 @@ class LoadedTable:
     table: Table
 
     @cached_property
-    def entries(self) -> list[DataFile]:
-        """The files of the current snapshot, as its manifests have them."""
-        snapshot = self.table.current_snapshot()
-        if snapshot is None:
-            return []
-        return [
-            entry.data_file
-            for manifest in snapshot.manifests(self.table.io)
-            for entry in manifest.fetch_manifest_entry(self.table.io, discard_deleted=True)
-        ]
+    def listings(self) -> list[Listing]:
+        """The files of the current snapshot, by the manifests that list them."""
+        return listings_of(self.table.current_snapshot(), self.table.io)
+
+    @property
+    def files(self) -> list[DataFile]:
+        """The files of the current snapshot."""
+        return [entry.data_file for listing in self.listings for entry in listing.entries]
 
 
 class IcebergTables:
@@ -93,6 +97,11 @@ class IcebergTables:
         """`of_lake`: the catalog lies in the lake and shows nothing else."""
         self._catalog, self._pipeline, self._files = catalog, pipeline, files
         self._secrets, self._of_lake = tuple(secrets), of_lake
+
+    @property
+    def is_near(self) -> bool:
+        """Whether the catalog and its metadata are files of this machine."""
+        return self._of_lake and self._files.is_local
 
     def close(self) -> None:
         """Give connections back."""
@@ -171,7 +180,7 @@ class IcebergTables:
                 found.file_path: ListedFile(
                     found.file_path, found.record_count, found.file_size_in_bytes
                 )
-                for found in loaded.entries
+                for found in loaded.files
             }
 
     def footers(
@@ -202,7 +211,7 @@ class IcebergTables:
             transaction = QuickCreation.of(begun)
             mapping = transaction.table_metadata.schema().name_mapping.model_dump_json()
             transaction.set_properties({TableProperties.DEFAULT_NAME_MAPPING: mapping})
-            self._list_files(transaction, change, list(footers.values()), [], summary)
+            self._list_files(transaction, change, list(footers.values()), [], [], summary)
             transaction.commit_transaction()
 
     def commit(
@@ -232,12 +241,13 @@ class IcebergTables:
                     recut(transaction, wanted.cut)
                 stay = {file.location: file for file in wanted.files}
                 gone = [
-                    entry
-                    for entry in loaded.entries
-                    if (file := stay.get(entry.file_path)) is None
-                    or (file.rows, file.bytes) != (entry.record_count, entry.file_size_in_bytes)
+                    found
+                    for found in loaded.files
+                    if (file := stay.get(found.file_path)) is None
+                    or (file.rows, file.bytes) != (found.record_count, found.file_size_in_bytes)
                 ]
-                self._list_files(transaction, change, list(footers.values()), gone, summary)
+                added = list(footers.values())
+                self._list_files(transaction, change, added, loaded.listings, gone, summary)
             transaction.commit_transaction()
 
     def expire(self, loaded: LoadedTable, retained: Collection[int]) -> bool:
@@ -280,20 +290,18 @@ class IcebergTables:
         transaction: Transaction,
         change: TableChange,
         added: Sequence[Footer],
+        listings: Sequence[Listing],
         gone: Sequence[DataFile],
         summary: Mapping[str, str],
     ) -> None:
         metadata = transaction.table_metadata
         before = [snapshot.snapshot_id for snapshot in metadata.snapshots]
         tags = [n for name in metadata.refs if (n := release_of(name)) is not None]
-        with ReplaceFiles(
-            transaction, self._files, {**summary, CONTENT_PROPERTY: change.wanted.content}
-        ) as replacing:
+        told = {**summary, CONTENT_PROPERTY: change.wanted.content}
+        with ReplaceFiles(transaction, self._files, told, listings, gone) as replacing:
             entries = data_files(added, metadata.schema(), metadata.spec(), metadata.properties)
             for entry in entries:
                 replacing.append_data_file(entry)
-            for entry in gone:
-                replacing.delete_data_file(entry)
         if change.forget:
             forget(transaction, tags, before)
         if change.tag is not None:

@@ -131,6 +131,24 @@ def test_two_lakes_cannot_share_a_name_in_a_catalog(
         other.sync()
 
 
+def test_a_table_replaced_again_and_again_stays_as_quick_to_replace(local_shop: Shop) -> None:
+    shop = local_shop
+    days = {f"2024-01-0{day}": pl.DataFrame({"dt": [dt.date(2024, 1, day)]}) for day in (1, 2)}
+    shop.write("silver.days", {day: rows.with_columns(n=0) for day, rows in days.items()}, "dt")
+    for number in range(1, 6):
+        shop.write("gold.whole", {"all": numbers(number)})
+        shop.keep_with("silver.days", {"2024-01-01": days["2024-01-01"].with_columns(n=number)})
+        shop.publish()
+        shop.sync()
+    for name, listing in (("gold.whole", 1), ("silver.days", 2)):
+        table = shop.about(name)
+        manifests = table.current_snapshot().manifests(table.io)
+        assert sum(m.has_added_files() or m.has_existing_files() for m in manifests) == listing
+        assert len(manifests) == listing + 1, "only what the last commit took out is told of"
+    assert all(shop.is_shown(number) for number in range(1, 6))
+    assert sorted(shop.rows("silver.days", 4).column("n").to_pylist()) == [0, 4]
+
+
 def test_a_lake_that_begins_anew_leaves_the_history_of_the_one_before(local_shop: Shop) -> None:
     shop = local_shop
     for n in (1, 2, 3):
