@@ -122,8 +122,6 @@ def run_pipeline(
         memory_limit=memory_limit,
     )
     warm_up(state.run.engine.cache, state.run.spec)
-    if state.run.settings.catalog_of(state.run.lake) is not None:
-        load_catalog_client()
     try:
         if source is not None:
             with state.stage("ingest"), changed_settings(NO_HEARTBEAT):
@@ -166,6 +164,8 @@ def _run(state: RunState) -> int | None:
         state.pass_gate("bronze")
         plan(state, seen)
     assert state.plan is not None
+    if run.settings.catalog_of(run.lake) is not None:
+        load_catalog_client()  # while dbt plans its build on one core
     stages = [planned for planned in state.plan.stages if planned.stage != "bronze"]
     progress = None
     if state.turns is None:  # a backfill tells of its days

@@ -47,6 +47,8 @@ def main() -> None:
         listener.start()
         with no_garbage():
             import dbt.cli.main  # noqa: F401, PLC0415 - takes seconds; requests arrive meanwhile
+
+            import tasks.dbt_functions  # noqa: F401, PLC0415 - so does this
         serve(iter(requests.get, None), _writer(output))
 
 
