@@ -32,7 +32,7 @@ class Lake:
 
     `control` holds releases, pointers, audit records and reports; `bronze` may be a folder that
     another team writes (then its tables lie directly below it and nothing is landed there).
-    `scratch` is a folder of this machine for copies of what lies in object stores.
+    `scratch` is a folder of this machine for copies of what lies in object stores, and for caches.
     """
 
     control: Store
@@ -49,10 +49,10 @@ class Lake:
     def bronze_prefix(self, pipeline: str) -> str:
         return "" if self.foreign_bronze else f"{pipeline}/"
 
-    def dbt_cache(self, pipeline: str) -> Path:
-        """The local folder in which dbt keeps what it parsed; it costs seconds to make anew."""
-        key = f"{pipeline}/.dbt"
-        return self.control.local_path(key) or self.own_scratch() / key
+    @property
+    def dbt_cache(self) -> Path:
+        """The local folder in which dbt keeps what it parsed, for all lakes of this user."""
+        return self.own_scratch() / "dbt"
 
     def own_scratch(self) -> Path:
         """Return `scratch`, made for this user alone; raises ConfigurationError if it is not."""

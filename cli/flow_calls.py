@@ -60,8 +60,7 @@ def warm_dbt_up(pipeline: str, env: str | None, lake: Path | None) -> None:
     from tasks.dbt_runs import warm_up  # noqa: PLC0415
     from tasks.specs import load_spec  # noqa: PLC0415
 
-    opened = load_settings(env, lake_root=lake).lake()
-    warm_up(opened.dbt_cache(pipeline), load_spec(pipeline))
+    warm_up(load_settings(env, lake_root=lake).lake().dbt_cache, load_spec(pipeline))
 
 
 def load_transforms(pipeline: str) -> None:

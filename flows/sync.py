@@ -64,7 +64,7 @@ def sync_warehouse(
     run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     work = places.own_scratch() / "warehouse" / run_id
     key = mask_key(settings).key if needs_key(spec) else None
-    engine = DbtEngine(places.dbt_cache(pipeline), work, settings.threads, settings.memory_limit)
+    engine = DbtEngine(places.dbt_cache, work, settings.threads, settings.memory_limit)
     with passing_mirror(places) as mirror:
         load = open_load(settings, places, mirror, spec, run_id=run_id, work=work, mask_key=key)
         try:

@@ -7,6 +7,7 @@ ones a layer needs (`silver.py`, `gold.py`, `dimensions.py`).
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,6 @@ from tasks.contracts.spec import AUDIT_COLUMNS, Spec
 from tasks.contracts.warehouse import DbtTarget
 from tasks.dbt_process import DbtDiedError, ask, tell
 from tasks.masking import gold_policies, masked_keys, silver_sql
-from tasks.specs import spec_fingerprint
 
 PROJECT_FOLDER = Path(__file__).parent.parent / "dbt"
 
@@ -162,21 +162,18 @@ def dbt_tables(spec: Spec) -> dict[str, Any]:
 
 def _project(cache: Path, spec: Spec, target: DbtTarget | None = None) -> dict[str, Any]:
     """What parsing depends on: nothing of a run, so that one parse serves many."""
+    run: dict[str, Any] = {"tables": dbt_tables(spec)}
+    if target is not None:
+        run["datasets"] = dict(target.datasets)
     project: dict[str, Any] = {
         "folder": str(PROJECT_FOLDER),
-        "cache": str(cache.absolute()),
-        "fingerprint": spec_fingerprint(spec),
-        "variables": {"run": {"tables": dbt_tables(spec)}},
+        "variables": {"run": run},
+        "connection": dict(target.connection) if target is not None else None,
     }
-    if target is None:
-        return project
-    datasets = dict(target.datasets)
-    return project | {
-        "cache": str(cache.absolute() / "warehouse"),
-        "fingerprint": f"{project['fingerprint']} {json.dumps(datasets, sort_keys=True)}",
-        "variables": {"run": {"tables": dbt_tables(spec), "datasets": datasets}},
-        "connection": dict(target.connection),
-    }
+    told = json.dumps(project, sort_keys=True)
+    fingerprint = f"{spec.pipeline}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+    # dbt keeps one parse a folder, and what another specification parsed is of no use to it.
+    return project | {"fingerprint": fingerprint, "cache": str(cache.absolute() / fingerprint)}
 
 
 def _death(died: DbtDiedError, engine: DbtEngine, select: Sequence[str]) -> str:

@@ -13,14 +13,17 @@ import contextlib
 import json
 import os
 import queue
+import shutil
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import yaml
+from mashumaro.config import BaseConfig
 
 from tasks.child_processes import end_with_parent
 from tasks.quick_imports import no_garbage
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 MOST_THREADS = 2
+_KEPT_SECONDS = 30 * 24 * 3600
 _EARLIER_VICTIM = "100"
 
 
@@ -46,6 +50,8 @@ def main() -> None:
         listener = threading.Thread(target=_listen, args=(sys.stdin.buffer, requests), daemon=True)
         listener.start()
         with no_garbage():
+            # dbt makes code for hundreds of classes, of which a build needs a few.
+            BaseConfig.lazy_compilation = True
             import dbt.cli.main  # noqa: F401, PLC0415 - takes seconds; requests arrive meanwhile
 
             import tasks.dbt_functions  # noqa: F401, PLC0415 - so does this
@@ -95,7 +101,18 @@ def _parse(project: dict[str, Any]) -> dbtRunnerResult:
     elsewhere = project.get("connection")
     _write_profile(cache, elsewhere or {"type": "duckdb", "path": ":memory:", "threads": 1})
     arguments = ["parse", *_common(project, cache)]
-    return _invoke([*arguments, "--vars", json.dumps(project["variables"])], None, None)
+    parsed = _invoke([*arguments, "--vars", json.dumps(project["variables"])], None, None)
+    _clear_up(cache)
+    return parsed
+
+
+def _clear_up(used: Path) -> None:
+    """Remove what was parsed of specifications that nobody has run for weeks."""
+    os.utime(used)
+    for folder in used.parent.iterdir():
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _KEPT_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _build(

@@ -74,7 +74,7 @@ class RunContext:
     @property
     def engine(self) -> DbtEngine:
         return DbtEngine(
-            cache=self.lake.dbt_cache(self.pipeline),
+            cache=self.lake.dbt_cache,
             work=self.work_folder,
             threads=self.settings.threads,
             memory_limit=self.settings.memory_limit,

@@ -175,11 +175,20 @@ def test_a_model_that_was_forgotten_is_named(engine: DbtEngine) -> None:
 
 
 def test_the_project_is_parsed_once(engine: DbtEngine) -> None:
+    def parsed() -> dict[str, int]:
+        found = engine.cache.glob("*/partial_parse.msgpack")
+        return {path.parent.name: path.stat().st_mtime_ns for path in found}
+
     built(engine, "good")
-    parsed = (engine.cache / "partial_parse.msgpack").stat().st_mtime_ns
+    before = parsed()
     warm_up(engine.cache, SPEC)
     built(engine, "good")
-    assert (engine.cache / "partial_parse.msgpack").stat().st_mtime_ns == parsed
+    assert parsed() == before
+    key = SPEC.tables[0].model_copy(update={"key": ("order_id", "line")})
+    warm_up(engine.cache, SPEC.model_copy(update={"tables": (key,)}))
+    built(engine, "good")
+    (added,) = parsed().keys() - before.keys()
+    assert parsed() == before | {added: parsed()[added]}, "each specification has its own"
 
 
 def test_each_build_has_the_limits_of_its_run(engine: DbtEngine, tmp_path: Path) -> None:

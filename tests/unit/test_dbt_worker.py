@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +71,15 @@ def test_what_keeps_it_from_building_is_an_answer(project: dict[str, Any], tmp_p
     (answer,) = served({"number": 4, "project": project, "build": build})
     assert answer["number"] == 4
     assert answer["error"].startswith("dbt: NotADirectoryError: ")
+
+
+def test_it_keeps_what_it_parsed_of_projects_in_use(
+    project: dict[str, Any], tmp_path: Path
+) -> None:
+    caches = tmp_path / "caches"
+    for name, age in (("used", 40), ("fresh", 20), ("old", 40)):
+        (caches / name).mkdir(parents=True)
+        moment = time.time() - age * 24 * 3600
+        os.utime(caches / name, (moment, moment))
+    served({"number": 0, "project": project | {"cache": str(caches / "used")}, "build": None})
+    assert sorted(path.name for path in caches.iterdir()) == ["fresh", "used"]
