@@ -100,8 +100,7 @@ def _parse(project: dict[str, Any]) -> dbtRunnerResult:
     # No limits here: they are part of what a partial parse depends on.
     elsewhere = project.get("connection")
     _write_profile(cache, elsewhere or {"type": "duckdb", "path": ":memory:", "threads": 1})
-    arguments = ["parse", *_common(project, cache)]
-    parsed = _invoke([*arguments, "--vars", json.dumps(project["variables"])], None, None)
+    parsed = _invoke(["parse", *_common(project, cache)], project["variables"])
     _clear_up(cache)
     return parsed
 
@@ -141,12 +140,12 @@ def _build(
         "plugins": [{"module": "tasks.dbt_functions"}],
     }
     _write_profile(work, connection)
-    arguments = ["build", *_common(project, work), "--vars", json.dumps(build["variables"])]
+    arguments = ["build", *_common(project, work)]
     arguments += ["--threads", str(connection["threads"]), "--indirect-selection", "cautious"]
     arguments += ["--exclude-resource-type", *build["skip"], "--select", *build["select"]]
     if build["exclude"]:
         arguments += ["--exclude", *build["exclude"]]
-    return _invoke(arguments, manifest, progress)
+    return _invoke(arguments, build["variables"], manifest, progress)
 
 
 def _common(project: dict[str, Any], work: Path) -> list[str]:
@@ -171,7 +170,10 @@ def _write_profile(folder: Path, connection: dict[str, Any]) -> None:
 
 
 def _invoke(
-    arguments: list[str], manifest: Manifest | None, progress: Callable[[str], None] | None
+    arguments: list[str],
+    variables: dict[str, Any],
+    manifest: Manifest | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> dbtRunnerResult:
     from dbt.cli.main import dbtRunner  # noqa: PLC0415 - dbt takes seconds to import
 
@@ -183,7 +185,8 @@ def _invoke(
             pipeline = str(node.node_path).partition("/")[0]
             progress(str(node.node_name).removeprefix(f"{pipeline}_"))
 
-    return dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(arguments)
+    # As a value: it takes dbt long to read what may name thousands of files from a text.
+    return dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(arguments, vars=variables)
 
 
 def _nodes(result: dbtRunnerResult) -> list[dict[str, Any]]:

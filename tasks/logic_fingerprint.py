@@ -7,6 +7,7 @@ Belongs here: which files count. Does not belong here: what follows from a chang
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterable
 from modulefinder import ModuleFinder
 from pathlib import Path
@@ -19,6 +20,8 @@ _ROW_MODELS = "tasks/contracts/row_models"
 _EVERY_PIPELINE = ("dbt/macros", "dbt/seeds", "tasks/transforms", _ROW_MODELS)
 _DBT = ("dbt/dbt_project.yml", "dbt/macros", "dbt/seeds")
 _COUNTING = {".sql", ".csv", ".py"}
+# A search drops what Python knows of its paths, which two threads cannot do at once.
+_SEARCHING = threading.Lock()
 
 
 def logic_fingerprint(pipeline: str, root: Path = ROOT) -> str:
@@ -71,6 +74,7 @@ def _update(digest: hashlib._Hash, root: Path, paths: Iterable[Path]) -> None:
 def _with_imported(path: Path, root: Path) -> list[Path]:
     """Return a module of ours and all of ours that it imports, directly or not; none is run."""
     finder = ModuleFinder(path=[str(root)])
-    finder.run_script(str(path))
+    with _SEARCHING:
+        finder.run_script(str(path))
     files = (getattr(module, "__file__", None) for module in finder.modules.values())
     return sorted(Path(file) for file in files if file is not None)

@@ -19,8 +19,10 @@ from blocks.settings import Settings
 from tasks.contracts.release import PublishedFile, PublishedTable
 from tasks.contracts.spec import Spec
 from tasks.dbt_runs import DbtEngine
+from tasks.logic_fingerprint import logic_of_tables
 from tasks.masking import key_fingerprint
 from tasks.mirror import Mirror
+from tasks.result_keys import Logic
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,11 @@ class RunContext:
     def masked_by(self) -> str | None:
         """What tells the key of masked columns from another, if the pipeline masks any."""
         return key_fingerprint(self.mask_key.get_secret_value().encode()) if self.mask_key else None
+
+    @cached_property
+    def logic(self) -> Logic:
+        """Fingerprints of the code that the run computes by, as it was when first asked for."""
+        return logic_of_tables(self.spec)
 
     @cached_property
     def mirror(self) -> Mirror:

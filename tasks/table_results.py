@@ -24,7 +24,6 @@ from tasks.contracts.errors import ReleaseError
 from tasks.contracts.release import PublishedFile, PublishedTable
 from tasks.contracts.run_record import GateResult
 from tasks.contracts.table_result import TableResult
-from tasks.logic_fingerprint import logic_of_tables
 from tasks.masking import key_fingerprint
 from tasks.result_keys import result_keys
 from tasks.run_context import RunContext
@@ -39,13 +38,12 @@ def keys_of(
 ) -> dict[str, str]:
     """Return the keys of the tables that a run whose base is settled computes."""
     run, mask = state.run, state.run.mask_key
-    logic = logic_of_tables(run.spec)
     return result_keys(
         run.spec,
         state.base,
         state.inventory,
         snapshots,
-        logic=replace(logic, gold=f"{logic.gold} {run.masked_by or ''}"),
+        logic=replace(run.logic, gold=f"{run.logic.gold} {run.masked_by or ''}"),
         run_date=run.run_date,
         as_of=run.as_of,
         bronze=run.lake.bronze.url("") if run.lake.foreign_bronze else "",

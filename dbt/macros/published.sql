@@ -24,7 +24,6 @@
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {%- if this.schema == 'silver' %}{% set carried = carried + standing_files(this.identifier) %}{% endif %}
-    {% do adapter.create_schema(this) %}
     {% call statement('main') %}
         copy (
             select * {%- if partition_by %}, {{ partition_by }} as _partition {%- endif %}

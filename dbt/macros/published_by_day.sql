@@ -19,7 +19,6 @@
     {%- set totals = namespace(new=0, standing=0, keys=0) -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
-    {% do adapter.create_schema(this) %}
     {%- for batch in day_batches(name) -%}
         {% do set_days('batch', batch['days']) %}
         {% do run_query("set variable batch_days = " ~ days_of(batch['days'])) %}

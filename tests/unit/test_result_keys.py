@@ -7,7 +7,10 @@ taking results over (`test_table_results.py`, `faults/test_retried_runs.py`).
 from __future__ import annotations
 
 import shutil
+import sys
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -237,3 +240,19 @@ def test_code_belongs_to_the_tables_that_it_computes(
     assert (after.silver != before.silver, after.gold != before.gold) == (silver, gold)
     changed = {n for n, print_ in after.transforms.items() if print_ != before.transforms[n]}
     assert changed == transforms
+
+
+def test_runs_of_one_process_may_ask_for_their_code_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever searches drops what Python remembers of paths without modules, and each once."""
+    alone, begin = logic_of_tables(SPEC), threading.Barrier(4)
+    remembered = {f"/no/such/path/{number}": None for number in range(100_000)}
+    monkeypatch.setattr(sys, "path_importer_cache", sys.path_importer_cache | remembered)
+
+    def ask(_: int) -> bool:
+        begin.wait()
+        return logic_of_tables(SPEC) == alone
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(ask, range(4))) == [True] * 4
