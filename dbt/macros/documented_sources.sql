@@ -7,15 +7,16 @@
     {% if execute and target.type == 'duckdb' and not run_value('inputs') %}
         {% set gold = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') | selectattr('schema', 'equalto', 'gold') %}
         {% set views = graph.nodes.values() | selectattr('config.materialized', 'equalto', 'view') | selectattr('schema', 'equalto', 'silver') %}
+        {% set statements = [] %}
         {% for table in (graph.sources.values() | list) + (gold | list) + (views | list) if table.columns %}
-            {% do run_query('create schema if not exists ' ~ table.schema) %}
+            {% do statements.append('create schema if not exists ' ~ table.schema) %}
             {% set columns = [] %}
             {% for column in table.columns.values() %}
                 {% do columns.append('cast(null as ' ~ column.data_type ~ ') as ' ~ column.name) %}
             {% endfor %}
             {% set name = table.schema ~ '.' ~ (table.identifier or table.alias) %}
-            {% do run_query('create or replace view ' ~ name ~ ' as select ' ~ (columns | join(', ')) ~ ' where false') %}
+            {% do statements.append('create or replace view ' ~ name ~ ' as select ' ~ (columns | join(', ')) ~ ' where false') %}
         {% endfor %}
-        {% do register_specified_tables() %}
+        {% do run_statements(statements + specified_tables()) %}
     {% endif %}
 {% endmacro %}

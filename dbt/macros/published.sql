@@ -34,7 +34,8 @@
             {%- elif carried %}, write_empty_file false{% endif %}
         )
     {% endcall %}
-    {%- set files = written_files(folder) + carried -%}
+    {%- set is_known = not partition_by and not carried -%}
+    {%- set files = [given ~ '/part-0.parquet'] if is_known else written_files(folder) + carried -%}
     {%- if not files -%}
         {# No row, no partition: an empty file still tells readers the columns, unless a carried one does. #}
         {%- set files = [given ~ '/part-0.parquet'] -%}

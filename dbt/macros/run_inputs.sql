@@ -19,10 +19,11 @@
 {# Views over the files that earlier layers handed over, so that models only name tables. #}
 {% macro register_inputs() %}
     {% if execute and target.type == 'duckdb' %}
+        {% set statements = [] %}
         {% for name, input in (run_value('inputs') or {}).items() %}
-            {% set schema, table = name.split('.') %}
-            {% do run_query('create schema if not exists ' ~ schema) %}
-            {% do run_query('create or replace view ' ~ name ~ ' as ' ~ (input['selects'] | join(' union all by name '))) %}
+            {% do statements.append('create schema if not exists ' ~ name.split('.')[0]) %}
+            {% do statements.append('create or replace view ' ~ name ~ ' as ' ~ (input['selects'] | join(' union all by name '))) %}
         {% endfor %}
+        {% do run_statements(statements) %}
     {% endif %}
 {% endmacro %}

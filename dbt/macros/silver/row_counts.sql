@@ -4,25 +4,25 @@
     rows that share their key with one of them.
 #}
 {% macro begin_row_counts() %}
-    {% if execute and target.type == 'duckdb' %}
-        {% do run_query('create schema if not exists audit') %}
-        {% do run_query(
+    {% if target.type == 'duckdb' %}
+        {% do run_statements([
+            'create schema if not exists audit',
             'create or replace table audit.row_counts (table_name varchar, bronze bigint, quarantined bigint, '
-            ~ 'orphans bigint, valid bigint, distinct_keys bigint, rivals bigint)'
-        ) %}
-        {% do run_query(
-            'create or replace table audit.touched (table_name varchar, value varchar, is_rewritten boolean)'
-        ) %}
+            ~ 'orphans bigint, valid bigint, distinct_keys bigint, rivals bigint)',
+            'create or replace table audit.touched (table_name varchar, value varchar, is_rewritten boolean)',
+        ]) %}
     {% endif %}
 {% endmacro %}
 
 {% macro export_row_counts() %}
+    {% set statements = [] %}
     {% for table in ('row_counts', 'touched') %}
         {% set folder = ((run_value('outputs') or {}).get('audit.' ~ table) or '') | replace("'", "''") %}
-        {% if execute and folder %}
-            {% do run_query("copy audit." ~ table ~ " to '" ~ folder ~ "/part-0.parquet' (format parquet)") %}
+        {% if folder %}
+            {% do statements.append("copy audit." ~ table ~ " to '" ~ folder ~ "/part-0.parquet' (format parquet)") %}
         {% endif %}
     {% endfor %}
+    {% do run_statements(statements) %}
 {% endmacro %}
 
 {% macro record_row_counts(name) %}

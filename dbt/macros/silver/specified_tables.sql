@@ -1,17 +1,16 @@
 {#
-    Empty views in place of the specification's tables, with their columns and types, for runs by hand: a
-    unit test asks the relation of each input for its types. What is specified is not documented anew.
+    Statements that make empty views in place of the specification's tables, with their columns and types, for
+    runs by hand: a unit test asks the relation of each input for its types. What is specified is not documented
+    anew.
 #}
-{% macro register_specified_tables() %}
+{% macro specified_tables() %}
     {% set tables = run_value('tables') or {} %}
-    {% for schema in ('bronze', 'silver') if tables %}
-        {% do run_query('create schema if not exists ' ~ schema) %}
-    {% endfor %}
+    {% set statements = ['create schema if not exists bronze', 'create schema if not exists silver'] if tables else [] %}
     {% for table in tables.values() if table['silver_as'] == 'view' %}
         {% set place, received = {'_file': 'string', '_row': 'integer'}, {} %}
         {% for column in table['columns'] %}{% do received.update({column['name']: 'string'}) %}{% endfor %}
-        {% do create_empty_view('bronze.' ~ table['bronze'], dict(received, **place)) %}
-        {% do create_empty_view('silver.' ~ table['bronze'] ~ '_excluded', place) %}
+        {% do statements.append(empty_view('bronze.' ~ table['bronze'], dict(received, **place))) %}
+        {% do statements.append(empty_view('silver.' ~ table['bronze'] ~ '_excluded', place)) %}
     {% endfor %}
     {% for name, table in tables.items() if not table['derived'] %}
         {% set place = {'_file': 'string', '_row': 'integer'} %}
@@ -22,13 +21,14 @@
         {% endfor %}
         {% if table['business_date'] %}{% do kept.update({table['business_date']['name']: 'date'}) %}{% endif %}
         {% do kept.update({'ingestion_dt': 'date'}) %}
-        {% do create_empty_view('bronze.' ~ name, dict(received, **place)) %}
-        {% do create_empty_view('silver.' ~ name, kept) %}
-        {% do create_empty_view('silver.' ~ name ~ '_checked', dict(kept, _reasons='strings', **place)) %}
+        {% do statements.append(empty_view('bronze.' ~ name, dict(received, **place))) %}
+        {% do statements.append(empty_view('silver.' ~ name, kept)) %}
+        {% do statements.append(empty_view('silver.' ~ name ~ '_checked', dict(kept, _reasons='strings', **place))) %}
     {% endfor %}
+    {{ return(statements) }}
 {% endmacro %}
 
-{% macro create_empty_view(name, columns) %}
+{% macro empty_view(name, columns) %}
     {% set types = {
         'string': 'varchar', 'strings': 'varchar[]', 'integer': 'bigint', 'float': 'double',
         'money': 'decimal(18, 2)', 'boolean': 'boolean', 'timestamp': 'timestamp', 'date': 'date',
@@ -37,5 +37,5 @@
     {% for column, type in columns.items() %}
         {% do nulls.append('cast(null as ' ~ types[type] ~ ') as ' ~ column) %}
     {% endfor %}
-    {% do run_query('create or replace view ' ~ name ~ ' as select ' ~ (nulls | join(', ')) ~ ' where false') %}
+    {{ return('create or replace view ' ~ name ~ ' as select ' ~ (nulls | join(', ')) ~ ' where false') }}
 {% endmacro %}
