@@ -63,7 +63,7 @@ def __getattr__(name: str) -> typer.Typer:
 def main() -> None:
     """Run the command line; its exit status is 0, 1 for a failed run, 2 for a wrong call."""
     told: list[int] = []
-    atexit.register(_end_at_once, told)  # before all others, so that it is called after them
+    atexit.register(_end_at_once, told)  # the first, so that it is called last
     try:
         _run()
     except SystemExit as ending:
