@@ -17,9 +17,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli.prefect_api import BATCHED
+
 OUT = Path(__file__).parent / "out"
 MEDALLION = str(Path(sys.executable).parent / "medallion")
 SERVER = {
+    **BATCHED,
     "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
     "PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

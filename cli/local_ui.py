@@ -24,13 +24,14 @@ from types import FrameType
 from typing import IO
 
 from blocks.lake import default_scratch
-from cli.prefect_api import START_SECONDS, answers
+from cli.prefect_api import BATCHED, START_SECONDS, answers
 from tasks.child_processes import ROOT, module_command, module_environment
 from tasks.contracts.errors import ConfigurationError, MedallionError
 
 ENVIRONMENT, POOL, PORT = "local", "medallion", 4200
 STOP_SECONDS = 30
 _SERVED = {
+    **BATCHED,
     "PREFECT_UI_ENABLED": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_API_HOST": "127.0.0.1",

@@ -29,7 +29,15 @@ from tasks.contracts.errors import ConfigurationError
 from tasks.prefect_settings import changed_settings
 
 START_SECONDS = 120
+# For servers of one machine: by itself Prefect writes each change of a task run at once and alone.
+# That takes a third of a server's work for a run, and locks SQLite's file as often.
+BATCHED = {
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "50",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+}
 _EMBEDDED = {
+    **BATCHED,
     "PREFECT_UI_ENABLED": "0",
     "PREFECT__SERVER_EPHEMERAL": "1",
     "PREFECT__SERVER_FINAL": "1",

@@ -16,6 +16,11 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+try:
+    from yaml import CSafeLoader as _Loader
+except ImportError:  # PyYAML was built without libyaml, which reads ten times as fast
+    from yaml import SafeLoader as _Loader  # type: ignore[assignment]
+
 from blocks.artifacts_in_force import compiled_pipeline, compiled_pipelines
 from tasks.contracts.artifact import Artifact
 from tasks.contracts.errors import ConfigurationError, DriftedArtifactError, SpecError
@@ -132,7 +137,7 @@ def spec_fingerprint(spec: Spec) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
+class _UniqueKeyLoader(_Loader):
     """YAML lets a later key silently replace an earlier one; a specification must not."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.prefect_api import BATCHED
+
+for _name, _value in BATCHED.items():
+    os.environ.setdefault(_name, _value)
 os.environ.setdefault("PREFECT_API_BLOCKS_REGISTER_ON_START", "false")
 os.environ.setdefault("PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION", "false")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import logging
+import time
 import traceback
 from collections.abc import Iterator
 from datetime import date
@@ -24,6 +25,7 @@ from blocks import MedallionPlatform
 from blocks.applying import apply_environment
 from blocks.flow_settings import flow_settings
 from blocks.masking import mask_key
+from cli.prefect_api import BATCHED
 from flows.run import RunFailedError, run_pipeline
 from tests.integration.service_account import key_with
 
@@ -181,6 +183,7 @@ def errors(
 
 def prefect_tells() -> str:
     """What the API tells of runs, their parameters, logs, artifacts and blocks."""
+    time.sleep(2 * float(BATCHED["PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL"]))
     told: list[Any] = []
     with get_client(sync_client=True) as client:
         told += client.read_flow_runs()

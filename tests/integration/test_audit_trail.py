@@ -19,7 +19,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterId,
     FlowRunFilterName,
 )
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.events import ReceivedEvent
 from prefect.events.filters import EventFilter, EventNameFilter, EventRelatedFilter
@@ -209,13 +209,23 @@ def events_of(flow_run_id: UUID, name: str) -> dict[str, ReceivedEvent]:
             time.sleep(0.2)
 
 
+def task_runs_of(flow_run: FlowRun) -> list[TaskRun]:
+    """The task runs, once the last one has been written: that takes the server up to a second."""
+    ours = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id]))
+    deadline = time.monotonic() + 15
+    with get_client(sync_client=True) as client:
+        while True:
+            found = client.read_task_runs(flow_run_filter=ours, limit=200)
+            ended = {run.name for run in found if run.state is not None and run.state.is_final()}
+            if "report" in ended or time.monotonic() > deadline:
+                return found
+            time.sleep(0.2)
+
+
 def test_task_runs_are_named_after_the_tables_they_work_on(
     outcome: object, flow_run: FlowRun
 ) -> None:
-    with get_client(sync_client=True) as client:
-        found = client.read_task_runs(
-            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id])), limit=200
-        )
+    found = task_runs_of(flow_run)
     names = {run.name for run in found}
     tables = {name for name in outcome.tables if not name.endswith("_quarantine")}
     of_main_flow = {name.replace(".", " ", 1) for name in tables if not name.startswith("dims.")}
