@@ -101,7 +101,7 @@ def contents(lake: Path) -> str:
     """All that the files of a lake hold, decoded, in lower case."""
     parts = []
     for path in sorted(lake.rglob("*")):
-        if not path.is_file() or ".dbt" in path.parts or path.suffix == ".db":
+        if not path.is_file() or path.suffix == ".db":
             continue
         if path.suffix == ".parquet":
             parts += [str(pq.ParquetFile(path).read().to_pylist()), str(pq.read_metadata(path))]

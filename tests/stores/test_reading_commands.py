@@ -33,7 +33,7 @@ def root(
         for file in table.files
     ]
     control = [lake.control.path(key) for key in lake.control.list("ecommerce")]  # type: ignore[attr-defined]
-    for path in [*listed, *(path for path in control if ".dbt" not in path.parts)]:
+    for path in [*listed, *control]:
         store.upload(path, path.relative_to(small_lake).as_posix())
     for name, value in {
         "MEDALLION_LAKE": root,

@@ -104,7 +104,7 @@ def test_each_layer_lies_in_its_own_bucket_and_nothing_stays_behind(
     assert lake.control.read(second.report.partition("/some/prefix/")[2]).startswith(
         b"<!DOCTYPE html>"
     )
-    kept = [str(path) for path in scratch.rglob("*") if ".dbt" not in path.parts and path.is_file()]
+    kept = [str(path) for path in scratch.rglob("*") if "dbt" not in path.parts and path.is_file()]
     assert kept == []
     stored = {f.path for t in release.tables.values() for f in t.files}
     for layer in ("silver", "gold"):
@@ -139,7 +139,7 @@ def test_bronze_of_others_and_files_to_land_may_lie_in_buckets_of_their_own(
 
     report = ingest("ecommerce", f"{theirs}/orders", lake=call["lake"], environment=environment)
     assert [(b.table, b.already_landed) for b in report.batches] == [("orders", False)] * 2
-    kept = [path for path in scratch.rglob("*") if ".dbt" not in path.parts and path.is_file()]
+    kept = [path for path in scratch.rglob("*") if "dbt" not in path.parts and path.is_file()]
     assert kept == []
 
 

@@ -94,11 +94,10 @@ def test_unfinished_landings_writes_and_documents_go_once_they_are_old(lake: Lak
         write(bronze / "ingest_dt=2024-01-01" / "batch_0123456789abcdef-0.parquet", aged=99 * DAY),
         write(bronze / ".landing-def" / "x.parquet").parent,
         write(root / "ecommerce" / "_releases" / "4.json"),
-        write(root / "ecommerce" / ".dbt" / "partial_parse.msgpack", aged=2 * DAY),
     ]
     clear_up(lake, SPEC, now=datetime.now(UTC), grace=DAY)
     assert [path.exists() for path in old] == [False] * 3
-    assert [path.exists() for path in kept] == [True] * 4
+    assert [path.exists() for path in kept] == [True] * 3
 
 
 def test_whoever_publishes_meanwhile_makes_it_look_again(
