@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -54,13 +53,14 @@ from tasks.warehouse_steps import open_load
 NO_HEARTBEAT = {"flows": {"heartbeat_frequency": None}}
 
 
-@dataclass(frozen=True)
 class RunOutcome:
-    """What a run that did not fail returns to its caller in the same process."""
+    """What a run that did not fail returns to its caller in the same process.
 
-    record: RunRecord
-    tables: dict[str, PublishedTable]
-    report: str
+    A plain object on purpose: Prefect looks for futures in all that dataclasses and models hold.
+    """
+
+    def __init__(self, record: RunRecord, tables: dict[str, PublishedTable], report: str) -> None:
+        self.record, self.tables, self.report = record, tables, report
 
 
 class RunFailedError(Exception):

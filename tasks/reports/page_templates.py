@@ -25,6 +25,8 @@ def page_environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # Among this user's temporary files: to compile a page takes longer than to fill it in.
+        bytecode_cache=jinja2.FileSystemBytecodeCache(),
     )
 
 
