@@ -25,9 +25,16 @@ def page_environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        # Among this user's temporary files: to compile a page takes longer than to fill it in.
-        bytecode_cache=jinja2.FileSystemBytecodeCache(),
+        bytecode_cache=_compiled(),
     )
+
+
+def _compiled() -> jinja2.BytecodeCache | None:
+    """Pages compiled before, which takes longer than to fill them in, if this user may keep any."""
+    try:
+        return jinja2.FileSystemBytecodeCache()
+    except RuntimeError:  # its folder among the temporary files is somebody else's
+        return None
 
 
 def _shown(value: object) -> object:
