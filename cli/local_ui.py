@@ -92,8 +92,9 @@ def serve(port: int, ended: threading.Event) -> None:
         if not ended.is_set():
             say(f"Saving the blocks of environment {ENVIRONMENT}, deployments and automations ...")
             save_blocks(api)
-            parts.append(start_worker(environment))
             deploy(environment)
+            # only now: to ask for runs all the time would keep the others from writing
+            parts.append(start_worker(environment))
             save_automations(api)
             say(welcome(port))
         wait_for(lambda: False, parts, ended, seconds=None)

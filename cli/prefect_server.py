@@ -6,8 +6,10 @@ choosing its settings (`prefect_api.py`).
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -23,6 +25,7 @@ UNAVAILABLE = 503
 RECENT_SECONDS = 10
 STOP_SECONDS = 5
 FIRST_WAIT, LONGEST_WAIT = 0.2, 5.0
+COLLECT_SECONDS, FULL_EVERY = 1.0, 60
 
 
 def main() -> None:
@@ -34,6 +37,7 @@ def main() -> None:
         from prefect.server.api.server import create_app  # noqa: PLC0415
 
         application = prompt_retries(create_app())
+    collect_aside()
     uvicorn.run(
         application,
         host="127.0.0.1",
@@ -41,6 +45,27 @@ def main() -> None:
         log_level="error",
         timeout_graceful_shutdown=STOP_SECONDS,  # a browser keeps its connections open
     )
+
+
+def collect_aside(seconds: float = COLLECT_SECONDS) -> None:
+    """Collect this process's garbage in a thread of its own, `seconds` apart, for good.
+
+    Cursors of SQLite lie in that garbage. To free one, its connection's lock is needed, which
+    another thread has while it waits for the database, for up to a minute. A collection in the
+    thread that answers requests would make all of them wait for it, and with them whoever has the
+    database, so that the minute passes in vain and ends in "database is locked".
+    """
+    gc.disable()
+
+    def collect() -> None:
+        rounds = 0
+        while True:
+            time.sleep(seconds)
+            if gc.get_count()[0] > gc.get_threshold()[0]:
+                rounds += 1
+                gc.collect(1 if rounds % FULL_EVERY else 2)
+
+    threading.Thread(target=collect, name="garbage", daemon=True).start()
 
 
 def prompt_retries(

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.prefect_api import BATCHED
+from tests.served_api import served_api
 
-for _name, _value in BATCHED.items():
-    os.environ.setdefault(_name, _value)
 os.environ.setdefault("PREFECT_API_BLOCKS_REGISTER_ON_START", "false")
 os.environ.setdefault("PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION", "false")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
@@ -27,11 +25,9 @@ SHARED = Path(
 
 
 @pytest.fixture(scope="session")
-def prefect_api() -> Iterator[None]:
+def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A real Prefect API with a database of its own."""
-    from prefect.testing.utilities import prefect_test_harness
-
-    with prefect_test_harness(server_startup_timeout=120):
+    with served_api(tmp_path_factory.mktemp("prefect")):
         yield
 
 

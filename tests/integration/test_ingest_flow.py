@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.testing.utilities import prefect_test_harness
 
 from flows import ingest as ingest_module
 from flows.ingest import LandingFailedError, ingest
 from tasks.contracts.errors import IngestError
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_api")]
 
 HEADER = "product_id,product_name,category,unit_price,cost_price,inventory_quantity\n"
 ROWS = "1,Mug,Kitchen,9.50,3.00,12\n2,Lamp,Home,40,18.25,\n"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def prefect_api() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
 
 
 @pytest.fixture(autouse=True)
