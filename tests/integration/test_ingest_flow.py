@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
 from flows import ingest as ingest_module
 from flows.ingest import LandingFailedError, ingest
@@ -50,7 +51,9 @@ def test_the_flow_lands_each_file_in_a_task_of_its_table(tmp_path: Path) -> None
         run = client.read_flow_run(state.state_details.flow_run_id)
         assert run.flow_id is not None
         assert run.name == "ecommerce ingest of in"
-        (artifact,) = client.read_artifacts()
+        (artifact,) = client.read_artifacts(
+            artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
+        )
         assert (artifact.key, artifact.description) == (
             "ecommerce-landed",
             "1 file landed, 0 there before, 0 refused",
