@@ -11,18 +11,18 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.prefect_api import BATCHED
+from cli.local_ui import start_server, wait_for
+from cli.prefect_api import answers
+from tasks.child_processes import module_environment
 
 OUT = Path(__file__).parent / "out"
 MEDALLION = str(Path(sys.executable).parent / "medallion")
 SERVER = {
-    **BATCHED,
     "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
     "PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -92,27 +92,16 @@ def _resident(pid: int) -> int:
 
 @contextmanager
 def prefect_server(env: dict[str, str]) -> Iterator[dict[str, str]]:
-    """A Prefect API that runs already, as on a machine that has one."""
+    """A Prefect API that runs already, served as `make ui` serves it."""
     port = 14200 + os.getpid() % 1000
     url = f"http://127.0.0.1:{port}/api"
-    program = [sys.executable, "-m", "prefect", "server", "start", "--no-ui"]
-    server = subprocess.Popen(
-        [*program, "--host", "127.0.0.1", "--port", str(port)],
-        env=env | SERVER,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    served = {**env, "PREFECT_API_URL": url}
+    server = start_server(port, {**module_environment(), **served, **SERVER})
     try:
-        for _ in range(600):
-            try:
-                with urllib.request.urlopen(f"{url}/health", timeout=2):  # noqa: S310 - our own loopback server
-                    break
-            except OSError:
-                time.sleep(0.2)
-        yield env | {"PREFECT_API_URL": url}
+        wait_for(lambda: answers(f"{url}/health"), [server], threading.Event())
+        yield served
     finally:
-        server.terminate()
-        server.wait()
+        server.stop()
 
 
 def folder_bytes(folder: Path) -> int:
