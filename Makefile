@@ -17,8 +17,8 @@ STAMP := $(VENV)/.installed-$(shell cat $(MADE_FROM) | cksum | cut -d' ' -f1)
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-# Python compiles what is imported at every start where it may not keep that (PYTHONDONTWRITEBYTECODE, as images and CI
-# have it), half a second a command. What does not compile fails where it is imported.
+# Python compiles what is imported at every start where it may not keep that (PYTHONDONTWRITEBYTECODE, as images often
+# have it): some tenths of a second a command. What does not compile fails where it is imported.
 .PHONY: setup
 setup: $(STAMP) ## Create .venv and install the locked packages
 	@$(BIN)/python -m compileall -q blocks cli flows tasks || :
