@@ -18,15 +18,12 @@ from pathlib import Path
 
 from cli.local_ui import start_server, wait_for
 from cli.prefect_api import answers
-from tasks.child_processes import module_environment
 
 OUT = Path(__file__).parent / "out"
 MEDALLION = str(Path(sys.executable).parent / "medallion")
 SERVER = {
     "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
     "PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "DO_NOT_TRACK": "1",
 }
 
 
@@ -96,7 +93,7 @@ def prefect_server(env: dict[str, str]) -> Iterator[dict[str, str]]:
     port = 14200 + os.getpid() % 1000
     url = f"http://127.0.0.1:{port}/api"
     served = {**env, "PREFECT_API_URL": url}
-    server = start_server(port, {**module_environment(), **served, **SERVER})
+    server = start_server(port, {**served, **SERVER})
     try:
         wait_for(lambda: answers(f"{url}/health"), [server], threading.Event())
         yield served

@@ -36,7 +36,7 @@ BATCHED = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
 }
-_EMBEDDED = {
+EMBEDDED = {
     **BATCHED,
     "PREFECT_UI_ENABLED": "0",
     "PREFECT__SERVER_EPHEMERAL": "1",
@@ -63,12 +63,12 @@ class PrefectApi:
         ended = self._process is not None and self._process.poll() is not None
         if self.url is not None and not ended:
             return
-        port = _free_port()
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}/api"
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the server
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
             module_command("cli.prefect_server", str(port), str(os.getpid())),
-            env={**module_environment(), **_EMBEDDED},
+            env={**module_environment(), **EMBEDDED},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
@@ -174,7 +174,8 @@ def answers(url: str) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of the loopback at which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

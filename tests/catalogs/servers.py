@@ -14,7 +14,6 @@ import contextlib
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -25,6 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from cli.prefect_api import free_port
 from tests.stores.proxy import Call, Proxy, Reply
 
 GROUP, ARTIFACT, VERSION = "org.apache.iceberg", "iceberg-open-api", "1.10.0"
@@ -71,7 +71,7 @@ def _refusal(kind: str, text: str) -> Reply:
 @contextlib.contextmanager
 def rest_server(folder: Path) -> Iterator[str]:
     """Serve Iceberg's REST protocol, without asking who it is; gives `127.0.0.1:port`."""
-    jar, port = _jar(), _free_port()
+    jar, port = _jar(), free_port()
     # It binds all addresses and has no setting for that; it lives for seconds.
     variables = {
         "CATALOG_URI": f"jdbc:sqlite:{folder}/rest.db?busy_timeout=30000&journal_mode=WAL",
@@ -97,7 +97,7 @@ def postgres_server() -> Iterator[int]:
     initdb, postgres, port = (
         _postgres_program("initdb"),
         _postgres_program("postgres"),
-        _free_port(),
+        free_port(),
     )
     # pytest's own folders are root's alone, and Postgres refuses to be root's.
     with tempfile.TemporaryDirectory(prefix="catalog-", ignore_cleanup_errors=True) as folder:
@@ -175,13 +175,6 @@ def maven_jar(group: str, artifact: str, version: str) -> Path:
 
 def _jar() -> Path:
     return maven_jar(GROUP, ARTIFACT, VERSION)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _answers(url: str) -> bool:
